@@ -1,0 +1,1 @@
+"""Clustering, arrays in and arrays out: no host, no files, no pictures."""

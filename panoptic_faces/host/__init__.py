@@ -1,0 +1,1 @@
+"""Panoptic itself: the only folder that imports it."""

@@ -1,0 +1,33 @@
+"""Every sentence that a user can see, by key and language."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+DEFAULT_LANGUAGE = "fr"
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Codes of the languages in ``locales/``, sorted."""
+    return tuple(sorted(file.stem for file in _folder().glob("*.json")))
+
+
+@cache
+def sentences(language: str) -> dict[str, str]:
+    """Every sentence of a language, by key; of English where the language is unknown."""
+    known = language if language in languages() else "en"
+    found: dict[str, str] = json.loads((_folder() / f"{known}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def text(key: str, language: str, **values: Any) -> str:
+    """The sentence ``key`` in a language, its ``{names}`` replaced by ``values``."""
+    return sentences(language)[key].format(**values)
+
+
+def _folder() -> Path:
+    return Path(__file__).parent / "locales"

@@ -1,0 +1,1 @@
+"""Pixels in, arrays out: the pictures, the models and their weights."""

@@ -1,0 +1,1 @@
+"""What users do, in terms of core and models; no host here."""
