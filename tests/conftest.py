@@ -1,0 +1,17 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of weights and real pictures that lies beside the repository."""
+    if not (SHARED / "weights").is_dir():
+        pytest.skip(f"needs real weights and pictures in {SHARED.name}/ beside the repository")
+    return SHARED
