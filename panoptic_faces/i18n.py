@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import locale
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,13 @@ def sentences(language: str) -> dict[str, str]:
 def text(key: str, language: str, **values: Any) -> str:
     """The sentence ``key`` in a language, its ``{names}`` replaced by ``values``."""
     return sentences(language)[key].format(**values)
+
+
+def system_language() -> str:
+    """The language of the user's terminal, among those in ``locales/``; English where it is another."""
+    wanted = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), None)
+    code = (wanted or locale.getlocale()[0] or "en").split("_")[0].split(".")[0].lower()
+    return code if code in languages() else "en"
 
 
 def _folder() -> Path:

@@ -1,0 +1,91 @@
+"""What the page sends, made safe; and what the user sets once."""
+
+import functools
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from panoptic.models.action_models import ActionResult, FolderPath, NotifType
+from pydantic import BaseModel, ValidationError, field_validator
+
+from ..core.errors import FacesError
+from ..core.faces import CLUSTERERS
+from .results import told
+
+Method = Enum("Method", [(name, name) for name in CLUSTERERS])  # type: ignore[misc]
+
+
+class Settings(BaseModel):
+    """The plugin's settings; the page shows their names, ``locales/`` explains them."""
+
+    weights_folder: FolderPath = FolderPath("")
+    offline: bool = False
+    max_side: int = 2048
+    min_face_size: int = 24
+
+    @field_validator("max_side")
+    @classmethod
+    def _side(cls, value: int) -> int:
+        return _within("max_side", value, 256, 8192)
+
+    @field_validator("min_face_size")
+    @classmethod
+    def _size(cls, value: int) -> int:
+        return _within("min_face_size", value, 8, 1000)
+
+
+def checked_settings(current: Settings, changes: Mapping[str, Any]) -> Settings:
+    """The settings with some changed; raises FacesError ``setting_wrong``."""
+    try:
+        return type(current)(**{**current.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise FacesError("setting_wrong", name=".".join(map(str, first["loc"])), got=repr(first["input"])[:80],
+                         reason=first["msg"]) from error
+
+
+def _within(name: str, value: int, low: int, high: int) -> int:
+    if not low <= value <= high:
+        raise FacesError("whole_number", name=name, low=low, high=high, got=value)
+    return value
+
+
+def whole_number(name: str, value: Any, low: int, high: int) -> int:
+    """A whole number sent by the page, where an emptied field arrives as ''; raises ``whole_number``."""
+    try:
+        if isinstance(value, bool) or int(value) != float(value) or not low <= int(value) <= high:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise FacesError("whole_number", name=name, low=low, high=high, got=repr(value)[:80]) from None
+    return int(value)
+
+
+def name_of_property(value: Any) -> str:
+    """The name of a property to save in, '' = do not save; raises ``property_name``."""
+    if not isinstance(value, str) or len(value) > 200:
+        raise FacesError("property_name", got=repr(value)[:80])
+    return value.strip()
+
+
+def assignments(value: Any) -> dict[str, str]:
+    """``eps=0.5 min_samples=3`` → {"eps": "0.5", "min_samples": "3"}; raises ``assignments``."""
+    if not isinstance(value, str):
+        raise FacesError("assignments", got=repr(value)[:80])
+    pairs = [part.partition("=") for part in value.replace(",", " ").replace(";", " ").split()]
+    if not all(name and equals and setting for name, equals, setting in pairs):
+        raise FacesError("assignments", got=repr(value)[:80])
+    return {name: setting for name, _, setting in pairs}
+
+
+def explained(action: Callable[..., ActionResult]) -> Callable[..., ActionResult]:
+    """Let an action's FacesError reach the user as one sentence in the page's language; bugs propagate."""
+
+    @functools.wraps(action)
+    def run(self: Any, *args: Any, **kwargs: Any) -> ActionResult:
+        try:
+            return action(self, *args, **kwargs)
+        except FacesError as error:
+            language = self.data.language()
+            return told(NotifType.ERROR, error.sentence(language), language)
+
+    return run

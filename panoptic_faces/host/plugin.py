@@ -1,0 +1,119 @@
+"""The plugin's actions, a few lines each.
+
+Annotations must be real objects here: the host reads an action's form off them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from panoptic.core.plugin.plugin import APlugin
+from panoptic.models.action_models import ActionContext, ActionResult, NotifType
+
+from ..core.errors import FacesError
+from ..i18n import sentences, text
+from ..services import people
+from ..services.organise import Group
+from .params import (
+    Method,
+    Settings,
+    assignments,
+    checked_settings,
+    explained,
+    name_of_property,
+    whole_number,
+)
+from .project import Project
+from .results import shown, told
+from .tasks import DetectFacesTask
+
+
+AUTO = Method("auto")
+
+
+class PanopticFaces(APlugin):
+    """Faces, people and clusters."""
+
+    def __init__(self, name: str, project: Any, plugin_path: str) -> None:
+        super().__init__(name=name, project=project, plugin_path=plugin_path)
+        self.params = Settings()
+        self.data = Project(project, name)
+
+    def _start(self) -> None:
+        language = self.data.language()
+        for action, hooks in ((self.detect_faces, ["execute"]), (self.cluster_faces, ["group"])):
+            described = self.add_action_easy(action, hooks)
+            described.description = text(f"action.{described.name}", language)
+            for param in described.params:
+                param.description = text(f"action.{described.name}.{param.name}", language)
+
+    def update_params(self, params: Any) -> Any:
+        self.params = checked_settings(self.params, params if isinstance(params, dict) else params.model_dump())
+        self.project.save_params(self.params.model_dump())
+        return self.params
+
+    def get_description(self) -> Any:
+        described = super().get_description()
+        language = self.data.language()
+        described.description = text("plugin.description", language)
+        for param in described.base_params.params:
+            if f"setting.{param.name}" in sentences(language):
+                param.description = text(f"setting.{param.name}", language)
+        return described
+
+    # ---- faces
+
+    @explained
+    def detect_faces(self, context: ActionContext) -> ActionResult:
+        language = self.data.language()
+        selection = self.data.sha1s(context.instance_ids)
+        if not self.data.unscanned(selection):
+            return told(NotifType.INFO, text("notif.all_scanned", language), language)
+        task = DetectFacesTask(self.data, self._face_scanner, selection, Path(self.data_path) / "scan.log")
+        return ActionResult(task_id=self.project.add_task(task).id)
+
+    @explained
+    def cluster_faces(self, context: ActionContext, method: Method = AUTO, parameters: str = "",
+                      min_size: int = 1, save_as: str = "") -> ActionResult:
+        language = self.data.language()
+        smallest = whole_number("min_size", min_size, 1, 1_000_000)
+        saved = name_of_property(save_as)
+        settings = assignments(parameters)
+        images, faces = self.data.sha1s(context.instance_ids), self.data.faces()
+        chosen = [image for image in images if image in faces]
+        if not chosen:
+            raise FacesError("no_faces_here" if faces else "no_faces_yet")
+        with_vector, vectors = self.data.vectors(self._face_vectors(), chosen)
+        under, given = self.data.people_among(saved, with_vector) if saved else (None, None)
+        groups, rest = people.group_faces(
+            with_vector, vectors, [faces[image] for image in with_vector], language, people=given,
+            within=under.name if under else "", method=method.value, min_size=smallest, **settings)
+        if saved:
+            self._save(saved, groups, rest, under, dict(zip(with_vector, given or (), strict=True)))
+        others = [image for image in images if image not in set(with_vector)]
+        counts = {"photos": len(self.data.scanned()), "faces": len(with_vector), "people": len(groups)}
+        return shown([*groups, Group(text("group.poor_faces", language), rest),
+                      Group(text("group.not_faces", language), others)], language, counts)
+
+    def _save(self, name: str, groups: list[Group], rest: list[str], under: Any, given: dict[str, Any]) -> None:
+        if under and len(groups) == 1 and not rest:
+            return  # A group that did not split is the tag that it already has.
+        new: dict[str, tuple[str, ...]] = {image: (group.name,) for group in groups
+                                           for image in group.images if given[image] is None}
+        self.data.write_tags(name, new, under.id if under else None)
+
+    def _face_scanner(self) -> Any:
+        from ..models.faces import face_models
+        from ..services.scan import FaceScanner
+
+        make_models = face_models(self.params.weights_folder, max_side=self.params.max_side,
+                                  offline=self.params.offline)
+        return FaceScanner(make_models, self.params.min_face_size), self._face_vectors(create=True)
+
+    def _face_vectors(self, *, create: bool = False) -> int:
+        from ..models.registry import SFACE
+
+        found = self.data.vector_type({"model": "SFace", "subject": "face", "weights": SFACE.sha256[:12]},
+                                      create=create)
+        if found is None:
+            raise FacesError("no_faces_yet")
+        return found

@@ -1,0 +1,31 @@
+"""Groups and sentences as the page wants them: Python floats only, and never an image in two groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from panoptic.models.action_models import ActionResult, Notif, NotifType, Score, ScoreList
+from panoptic.models.action_models import Group as HostGroup
+
+from ..i18n import text
+from ..services.organise import Group
+
+
+def shown(groups: Sequence[Group], language: str, value: dict[str, Any] | None = None) -> ActionResult:
+    """Groups for the page; the empty ones are left out."""
+    return ActionResult(groups=[_group(group, language) for group in groups if group.images], value=value)
+
+
+def told(kind: NotifType, sentence: str, language: str) -> ActionResult:
+    """A sentence in the page's modal window."""
+    return ActionResult(notifs=[Notif(kind, name=text("notif.title", language), message=sentence)])
+
+
+def _group(group: Group, language: str) -> HostGroup:
+    made = HostGroup(sha1s=list(group.images), name=group.name)
+    if group.score is not None:
+        made.score = Score(float(group.score), 0.0, 100.0, text("score.group", language), max_is_best=False)
+        made.scores = ScoreList([float(similarity) for similarity in group.similarities], 0.0, 1.0,
+                                text("score.image", language), max_is_best=True)
+    return made

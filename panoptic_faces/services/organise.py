@@ -1,0 +1,52 @@
+"""A clustering of faces or images as the groups that a user sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..core.types import NOISE, Clustering
+
+# Below these a face is poor: it may join a person, but it neither links two faces nor founds a person.
+# Sharpness is the variance of the Laplacian of the aligned face; size is in pixels.
+POOR_SIZE = 32
+POOR_CONFIDENCE = 0.75
+POOR_SHARPNESS = 30.0
+
+
+@dataclass(frozen=True)
+class Group:
+    """A named group of images.
+
+    score: 100 × mean cosine distance to the centroid, 0 = identical; None where there is nothing to measure.
+    similarities: of each image to the centroid, 0–1; empty where there is no score.
+    """
+
+    name: str
+    images: list[str]
+    score: float | None = None
+    similarities: tuple[float, ...] = ()
+
+
+def is_poor(size: float, confidence: float, sharpness: float) -> bool:
+    """Whether a face is too small, doubtful or blurred to tell people apart."""
+    return size < POOR_SIZE or confidence < POOR_CONFIDENCE or sharpness < POOR_SHARPNESS
+
+
+def as_groups(clustering: Clustering, images: Sequence[str], name: Callable[[int], str]) -> list[Group]:
+    """The clusters in their order, each from its most typical image on; noise is left to the caller.
+
+    name: gives the name of a cluster by its number. A group of one has no score.
+    """
+    groups = []
+    for cluster in range(len(clustering)):
+        members = clustering.members(cluster)
+        score = float(clustering.scores[cluster]) if len(members) > 1 else None
+        groups.append(Group(name(cluster), [images[member] for member in members], score,
+                            tuple(float(clustering.similarities[member]) for member in members)))
+    return groups
+
+
+def unassigned(clustering: Clustering, images: Sequence[str]) -> list[str]:
+    """The images that are in no cluster, in their order."""
+    return [image for image, label in zip(images, clustering.labels, strict=True) if label == NOISE]

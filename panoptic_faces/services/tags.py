@@ -1,0 +1,97 @@
+"""Groups as hierarchical tags: which tags to use again, which to make, and who carries which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ExistingTag:
+    """A tag of a property: its id, its name and the ids of its parents."""
+
+    id: int
+    name: str
+    parents: tuple[int, ...] = ()
+
+
+def place_tags(existing: Iterable[ExistingTag], paths: Iterable[Path], under: int | None, *,
+               allocate: Callable[[int], Sequence[int]]) -> tuple[dict[Path, int], list[ExistingTag]]:
+    """The tag of every path of names, from the top tag down, and the tags that have to be made for it.
+
+    under: the tag below which the paths hang, None for the top. allocate: gives that many new tag ids.
+    """
+    steps = sorted({path[:depth] for path in paths for depth in range(1, len(path) + 1)},
+                   key=lambda step: (len(step), [natural(name) for name in step]))
+    known = {(tag.name, tag.parents): tag.id for tag in existing}
+    found: dict[Path, int] = {}
+    missing: list[Path] = []
+    for step in steps:
+        parent = found.get(step[:-1]) if len(step) > 1 else under
+        above = () if parent is None else (parent,)
+        if (len(step) == 1 or parent is not None) and (step[-1], above) in known:
+            found[step] = known[step[-1], above]
+        else:
+            missing.append(step)
+    made: list[ExistingTag] = []
+    for step, new_id in zip(missing, allocate(len(missing)), strict=True):
+        parent = found[step[:-1]] if len(step) > 1 else under
+        made.append(ExistingTag(new_id, step[-1], () if parent is None else (parent,)))
+        found[step] = new_id
+    return found, made
+
+
+def retagged(current: Mapping[str, Sequence[int]], wanted: Mapping[str, int], under: int | None, *,
+             single: bool) -> dict[str, list[int]]:
+    """The new tags of each image: its own, without the one that the new tag refines, and the new one.
+
+    single: the property holds one tag an image.
+    """
+    return {image: [tag] if single else
+            [*(old for old in current.get(image, ()) if old not in (under, tag)), tag]
+            for image, tag in wanted.items()}
+
+
+def carried_at(level: int | None, tags: Mapping[int, ExistingTag], by_image: Mapping[str, Sequence[int]],
+               images: Iterable[str]) -> list[str | None]:
+    """Of each image, the name of the tag just below ``level`` (None: at the top) that it carries.
+
+    An image may carry it by a descendant; of several the oldest counts; None where it carries none.
+    """
+    below = {tag.id for tag in tags.values() if (level in tag.parents if level is not None else not tag.parents)}
+    carried = (with_ancestors(tags, by_image.get(image, ())) & below for image in images)
+    return [tags[min(found)].name if found else None for found in carried]
+
+
+def shared_tag(tags: Mapping[int, ExistingTag], by_image: Mapping[str, Sequence[int]], images: Iterable[str]
+               ) -> int | None:
+    """The most specific tag that every image carries, itself or by a descendant; None where there is none."""
+    common: set[int] | None = None
+    for image in images:
+        carried = with_ancestors(tags, by_image.get(image, ()))
+        common = carried if common is None else common & carried
+        if not common:
+            return None
+    if not common:
+        return None
+    return max(common, key=lambda tag: (len(with_ancestors(tags, [tag])), tag))
+
+
+def with_ancestors(tags: Mapping[int, ExistingTag], ids: Iterable[int]) -> set[int]:
+    """These tags and all above them."""
+    found: set[int] = set()
+    waiting = [tag for tag in ids if tag in tags]
+    while waiting:
+        tag = waiting.pop()
+        if tag not in found:
+            found.add(tag)
+            waiting.extend(parent for parent in tags[tag].parents if parent in tags)
+    return found
+
+
+def natural(name: str) -> tuple[str, int]:
+    """A sort key that puts « Visage 10 » after « Visage 9 »."""
+    head = name.rstrip("0123456789")
+    return head, int(name[len(head):] or 0)
