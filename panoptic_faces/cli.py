@@ -117,11 +117,11 @@ class _Progress:
     def __call__(self, task: dict[str, Any]) -> None:
         if task["id"] != self._task:
             self.__exit__()
-            self._task, self._bar = task["id"], tqdm(desc=task["name"], total=task["total"])
+            self._task, self._bar = task["id"], tqdm(desc=task["name"], total=task["total"], disable=None)
         assert self._bar is not None
         self._bar.total = task["total"]
         self._bar.n = task["done"]
-        self._bar.set_postfix_str(task["detail"] or "", refresh=True)
+        self._bar.set_postfix_str(task["detail"] or "")
 
     def __enter__(self) -> _Progress:
         return self

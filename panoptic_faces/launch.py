@@ -119,7 +119,7 @@ def running(port: int | None = None, environment: Mapping[str, str] | None = Non
     if _answers(there):
         yield there, None
         return
-    chosen = wanted if _is_free(wanted) else _any_free_port()
+    chosen = wanted if _is_free(wanted) else free_port()
     server = Panoptic(f"http://127.0.0.1:{chosen}")
     settings = {**os.environ, **(environment or {}), "PANOPTIC_PORT": str(chosen),
                 "PANOPTIC_HOST": "127.0.0.1", "PANOPTIC_REMOTE": "1"}
@@ -158,7 +158,8 @@ def _is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _any_free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nothing listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
