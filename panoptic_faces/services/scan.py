@@ -145,8 +145,8 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, worker
                 cancelled: Callable[[], bool] = lambda: False) -> Iterator[Result]:
     """Results of ``work`` in the order of ``items``, computed by threads, ``WINDOW`` ahead for each.
 
-    workers: number of threads, by default one for each core. Stops early once ``cancelled()`` is true;
-    what had been begun is still given.
+    workers: number of threads, by default one for each core. Once ``cancelled()`` is true nothing more is
+    begun; what had been begun is still given.
     """
     threads = workers or os.cpu_count() or 1
     waiting: deque[Future[Result]] = deque()
@@ -158,7 +158,9 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, worker
             if len(waiting) >= threads * WINDOW:
                 yield waiting.popleft().result()
         while waiting:
-            yield waiting.popleft().result()
+            result = waiting.popleft()
+            if not (cancelled() and result.cancel()):
+                yield result.result()
 
 
 def _inside(box: NDArray[np.float32], picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:

@@ -185,7 +185,7 @@ def test_a_selection_without_faces_is_told_where_they_are(open_project: Callable
     photos = [row[0] for row in panoptic.get("/instances")]
     panoptic.act("detect_faces", photos[:5])
     panoptic.wait()
-    with pytest.raises(FacesError, match="dossier « Visages »"):
+    with pytest.raises(FacesError, match="dossier «\u00a0Visages\u00a0»"):
         panoptic.act("cluster_faces", photos)
     assert len(panoptic.get("/instances")) == len(photos) + 5
 
@@ -218,7 +218,7 @@ def test_a_photo_that_cannot_be_read_stops_nothing(open_project: Callable[..., P
     ({"parameters": "eps"}, "nom=valeur"),
     ({"parameters": "eps=0.5"}, "auto"),
     ({"method": "dbscan", "parameters": "eps=-3"}, "eps"),
-    ({"save_as": "sha1"}, "« sha1 »"),
+    ({"save_as": "sha1"}, "«\u00a0sha1\u00a0»"),
 ])
 def test_wrong_parameters_get_one_sentence(open_project: Callable[..., Panoptic], shared: Path,
                                            inputs: dict[str, Any], sentence: str) -> None:
