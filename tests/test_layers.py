@@ -39,8 +39,11 @@ def imports(module: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join((*package[: len(package) + 1 - node.level], node.module or "")) if node.level else node.module
-            found |= {f"{base}.{alias.name}" for alias in node.names} if node.level else {str(base)}
+            if node.level:
+                base = ".".join((*package[: len(package) + 1 - node.level], node.module or ""))
+                found |= {f"{base}.{alias.name}" for alias in node.names}
+            else:
+                found.add(str(node.module))
     return found
 
 

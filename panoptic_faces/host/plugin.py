@@ -26,7 +26,6 @@ from .project import Project
 from .results import shown, told
 from .tasks import DetectFacesTask
 
-
 AUTO = Method("auto")
 
 

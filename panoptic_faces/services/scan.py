@@ -23,8 +23,9 @@ CROP_MARGIN = 0.4
 # The longer side of a crop, in pixels: enough for a screen, and 100,000 crops stay under 5 GB.
 CROP_SIDE = 512
 CROP_QUALITY = 90
-# Photos in work for each worker: enough that none waits for a slow one, few enough for memory.
-WINDOW = 3
+# Photos begun ahead for each worker, so that none waits for a slow one or for the database. A worker holds the
+# pixels of one photo; the others wait as crops and vectors.
+WINDOW = 16
 # EXIF tags of a crop: what it shows, and who cut it out.
 IMAGE_DESCRIPTION, SOFTWARE = 0x010E, 0x0131
 
