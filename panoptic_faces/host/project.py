@@ -347,7 +347,7 @@ class Project:
 
 def crop_name(photo: Photo, number: int) -> str:
     """The file name of a photo's crop: readable, safe on every system, and never that of another photo."""
-    stem = re.sub(r"[^\w .()-]", "_", os.path.splitext(photo.name)[0]).strip(" .")[:60]
+    stem = re.sub(r"[^\w .()-]", "_", os.path.splitext(photo.name.rsplit("/", 1)[-1])[0]).strip(" .")[:60]
     return f"{stem or 'photo'}-{photo.sha1[:12]}-{number}.jpg"
 
 

@@ -33,7 +33,8 @@ def rows(tmp_path: Path, query: str, name: str = "data") -> list[tuple[Any, ...]
 def provenance(tmp_path: Path) -> dict[str, dict[str, Any]]:
     """Of each crop, what its EXIF description says, by the SHA-1 that the project knows it by."""
     files = dict(rows(
-        tmp_path, "SELECT files.name, files.sha1 FROM files JOIN folders ON folders.id = folder_id WHERE folders.name = 'Visages'"))
+        tmp_path, "SELECT files.name, files.sha1 FROM files JOIN folders ON folders.id = folder_id "
+                  "WHERE folders.name = 'Visages'"))
     found = {}
     for name, sha1 in files.items():
         with Image.open(tmp_path / "project" / "faces" / name) as crop:
