@@ -115,7 +115,10 @@ class FaceScanner:
         chosen.sort(key=lambda row: (-boxes[row][2] * boxes[row][3], boxes[row]))
         if not chosen:
             return ()
-        aligned = np.stack([align_face(picture, found.landmarks[row]) for row in chosen])
+        # An embedder that was trained on faces aligned in another way brings its own.
+        own = getattr(embedder, "align", None)
+        aligned = np.stack([own(picture, boxes[row]) if own else align_face(picture, found.landmarks[row])
+                            for row in chosen])
         vectors = embedder.embed(aligned)
         return tuple(
             FoundFace(boxes[row], found.landmarks[row], float(found.confidences[row]), sharpness(face), vector,
