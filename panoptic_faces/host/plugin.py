@@ -13,6 +13,7 @@ from ..core.errors import FacesError
 from ..i18n import sentences, text
 from ..services import people
 from ..services.organise import Group
+from .database import Database
 from .params import (
     Method,
     Settings,
@@ -24,6 +25,7 @@ from .params import (
 )
 from .project import Project
 from .results import shown, told
+from .tags import Tags
 from .tasks import DetectFacesTask
 
 AUTO = Method("auto")
@@ -35,7 +37,9 @@ class PanopticFaces(APlugin):
     def __init__(self, name: str, project: Any, plugin_path: str) -> None:
         super().__init__(name=name, project=project, plugin_path=plugin_path)
         self.params = Settings()
-        self.data = Project(project, name)
+        database = Database(project, name)
+        self.data = Project(database)
+        self.tags = Tags(database)
 
     def _start(self) -> None:
         language = self.data.language()
@@ -82,12 +86,14 @@ class PanopticFaces(APlugin):
         if not chosen:
             raise FacesError("no_faces_here" if faces else "no_faces_yet")
         with_vector, vectors = self.data.vectors(self._face_vectors(), chosen)
-        under, given = self.data.people_among(saved, with_vector) if saved else (None, None)
+        tree = self.tags.tree(self.tags.named(saved) if saved else None)
+        under = tree.shared(with_vector)
+        given = tree.names_below(under, with_vector)
         groups, rest = people.group_faces(
             with_vector, vectors, [faces[image] for image in with_vector], language, people=given,
             within=under.name if under else "", method=method.value, min_size=smallest, **settings)
         if saved:
-            self._save(saved, groups, rest, under, dict(zip(with_vector, given or (), strict=True)))
+            self._save(saved, groups, rest, under, dict(zip(with_vector, given, strict=True)))
         others = [image for image in images if image not in set(with_vector)]
         counts = {"photos": len(self.data.scanned()), "faces": len(with_vector), "people": len(groups)}
         return shown([*groups, Group(text("group.poor_faces", language), rest),
@@ -98,7 +104,7 @@ class PanopticFaces(APlugin):
             return  # A group that did not split is the tag that it already has.
         new: dict[str, tuple[str, ...]] = {image: (group.name,) for group in groups
                                            for image in group.images if given[image] is None}
-        self.data.write_tags(name, new, under.id if under else None)
+        self.tags.write(name, new, under.id if under else None)
 
     def _face_scanner(self) -> Any:
         from ..models.faces import face_models

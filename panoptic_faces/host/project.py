@@ -1,39 +1,25 @@
-"""The project's images, vectors, properties and tags, as plain data; every use of the host's private API."""
+"""The project's images and faces, as plain data."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from panoptic.core.databases.data.models import (
-    File,
-    Folder,
-    Instance,
-    Property,
-    Sha1Value,
-    Tag,
-    UpsertCommit,
-)
-from panoptic.core.databases.entity_schema import OP_CREATE
-from panoptic.core.databases.media.models import Image, Vector, VectorType
-from panoptic.core.databases.project.models import UserDefaults
+from panoptic.core.databases.data.models import File, Folder, Instance, UpsertCommit
+from panoptic.core.databases.media.models import Vector, VectorType
 from panoptic.core.file_source.processing import process_bytes
-from panoptic.core.plugin.plugin_interface import PluginProjectInterface
 
-from ..core.errors import FacesError
-from ..i18n import DEFAULT_LANGUAGE, languages, text
+from ..i18n import languages, text
 from ..services.scan import FoundFace, Photo, ScannedPhoto
-from ..services.tags import ExistingTag, carried_at, place_tags, retagged, shared_tag
+from .database import Database
 
 CROPS_FOLDER = "faces"
-TAG_DTYPES = ("tag", "multi_tags")
-TAG_COLOURS = 12
 
 # What the plugin records about images, by role: the dtype of the property that holds it.
 ROLES = {
@@ -71,18 +57,11 @@ class FaceRecord:
 class Project:
     """One Panoptic project, seen by the plugin."""
 
-    def __init__(self, interface: PluginProjectInterface, plugin_name: str) -> None:
-        self._host = interface
-        self._plugin = plugin_name
-
-    # ---- the page
-
-    def language(self) -> str:
-        """The interface's language, among those in ``locales/``."""
-        with self._host._project_db() as db:
-            row = db.get_user_defaults("default", "uiState")
-        chosen = (row.data or {}).get("lang", DEFAULT_LANGUAGE) if row else DEFAULT_LANGUAGE
-        return chosen if chosen in languages() else "en"
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._host = database.public
+        self._kinds = database.rendition_kinds()
+        self.language = database.language
 
     # ---- images
 
@@ -108,18 +87,9 @@ class Project:
             found[file.sha1] = (file.name, Path(local.path) / file.name if local else None)
         return found
 
-    def largest_rendition(self, sha1: str) -> bytes:
-        """The largest size of an image that the project has stored; empty where there is none."""
-        with self._host._media_db() as media:
-            kinds = sorted(media.get_image_types(), key=lambda kind: -(kind.width or 10**6))
-            for kind in kinds:
-                images = media.get_images(type_id=kind.id, sha1=sha1)
-                if images:
-                    return bytes(images[0].data)
-        return b""
-
     def photo(self, sha1: str, name: str, path: Path | None) -> Photo:
-        return Photo(sha1, name, path or self.largest_rendition(sha1))
+        """A photo to scan; of one that is no local file, the largest size that the project has stored."""
+        return Photo(sha1, name, path or self._database.largest_rendition(sha1))
 
     # ---- what the plugin recorded
 
@@ -140,7 +110,7 @@ class Project:
                                  float(sharpness.get(sha1, 0))) for sha1 in photo}
 
     def _values(self, role: str) -> dict[str, Any]:
-        known = self._known_properties().get(role)
+        known = self.known_properties().get(role)
         if known is None:
             return {}
         return {row.sha1: row.value for row in self._host.get_sha1_values(property_id=known)
@@ -148,31 +118,27 @@ class Project:
 
     # ---- properties
 
-    def _known_properties(self) -> dict[str, int]:
+    def known_properties(self) -> dict[str, int]:
         """The plugin's own properties by role: their ids survive renaming and a change of language."""
-        with self._host._project_db() as db:
-            row = db.get_user_defaults(f"plugin.{self._plugin}", "properties")
         alive = {prop.id for prop in self._host.get_properties()}
-        return {role: known for role, known in ((row.data or {}) if row else {}).items() if known in alive}
+        return {role: known for role, known in self._database.remembered("properties").items() if known in alive}
 
     def _properties(self) -> dict[str, int]:
         """The plugin's own properties by role; those that do not exist are made."""
-        known = self._known_properties()
+        known = self.known_properties()
         missing = [role for role in ROLES if role not in known]
         if not missing:
             return known
-        language = self.language()
         existing = {(prop.name, prop.dtype): prop for prop in self._host.get_properties()
                     if prop.access == "read" and not prop.system_key}
         group = self._property_group()
         for role in missing:
-            names = [text(f"property.{role}", code) for code in (language, *languages())]
+            names = [text(f"property.{role}", code) for code in (self.language(), *languages())]
             prop = next((existing[name, ROLES[role]] for name in names if (name, ROLES[role]) in existing), None)
             prop = prop or self._host.add_property(names[0], ROLES[role], "sha1", readonly=True,
                                                    property_group_id=group)
             known[role] = prop.id
-        with self._host._project_db() as db:
-            db.set_user_defaults(UserDefaults(user_id=f"plugin.{self._plugin}", key="properties", data=known))
+        self._database.remember("properties", known)
         return known
 
     def _property_group(self) -> int:
@@ -184,10 +150,10 @@ class Project:
 
     def vector_type(self, params: dict[str, Any], *, create: bool) -> int | None:
         """The id of the plugin's vector type with these parameters."""
-        found = next((known for known in self._host.get_vector_types(source=self._plugin)
+        found = next((known for known in self._host.get_vector_types(source=self._database.plugin)
                       if known.params == params), None)
         if found is None and create:
-            found = self._host.upsert_vector_type(VectorType(id=-1, source=self._plugin, params=params))
+            found = self._host.upsert_vector_type(VectorType(id=-1, source=self._database.plugin, params=params))
         return None if found is None else int(found.id)
 
     def vectors(self, type_id: int, sha1s: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
@@ -200,15 +166,8 @@ class Project:
 
     def rendered(self, crop: bytes) -> Renditions:
         """The sizes of a crop that the host wants; may be called from any thread."""
-        done = process_bytes(crop, self._rendition_kinds())
+        done = process_bytes(crop, self._kinds)
         return Renditions(done["sha1"], done["width"], done["height"], done["format"], done["images"])
-
-    def _rendition_kinds(self) -> list[tuple[int, str, int | None, int | None]]:
-        if not hasattr(self, "_kinds"):
-            with self._host._media_db() as media:
-                self._kinds = [(kind.id, kind.format, kind.width, kind.height)
-                               for kind in media.get_image_types() if kind.auto_gen]
-        return self._kinds
 
     def add_faces(self, batch: Sequence[tuple[ScannedPhoto, Sequence[Renditions]]], type_id: int) -> None:
         """Make the faces of scanned photos images of the project.
@@ -216,139 +175,62 @@ class Project:
         Whatever moment the machine stops at, no crop is seen without its provenance, and a photo is marked
         as scanned only once all its faces are there: a new scan completes it, writing the same again.
         """
-        properties = self._properties()
         faces = [(scanned.photo, number, face, rendition) for scanned, renditions in batch
                  for number, (face, rendition) in enumerate(zip(scanned.faces, renditions, strict=True), 1)]
-        folder = self._crops_folder() if faces else None
-        if folder is not None:
+        if faces:
+            folder = self._crops_folder()
             names = [crop_name(photo, number) for photo, number, _, _ in faces]
             for name, (_, _, face, _) in zip(names, faces, strict=True):
                 _write_whole(Path(folder.path) / name, face.crop)
-            with self._host._media_db() as media:
-                media.upsert_images([Image(kind, rendition.sha1, data) for *_, rendition in faces
-                                     for kind, data in rendition.images])
-            self._write_values(_provenance(faces), properties)
+            self._database.add_renditions((kind, rendition.sha1, data) for *_, rendition in faces
+                                          for kind, data in rendition.images)
+            self._record(_provenance(faces))
             self._add_images(folder, names, [rendition for *_, rendition in faces])
             self._host.upsert_vectors([Vector(type_id, rendition.sha1, face.vector)
                                        for _, _, face, rendition in faces])
-        self._write_values({"photo_faces": {scanned.photo.sha1: len(scanned.faces) for scanned, _ in batch
-                                            if scanned.error is None}}, properties)
+        self._record({"photo_faces": {scanned.photo.sha1: len(scanned.faces) for scanned, _ in batch
+                                      if scanned.error is None}})
+
+    def _record(self, values: Mapping[str, dict[str, Any]]) -> None:
+        properties = self._properties()
+        self._database.write_values({properties[role]: by_sha1 for role, by_sha1 in values.items()})
+
+    def crops_folder(self) -> Folder | None:
+        """The folder of face crops, where there is one."""
+        path = str(self._host.base_path.resolve() / CROPS_FOLDER)
+        return next((folder for folder in self._host.get_folders() if folder.path == path), None)
 
     def _crops_folder(self) -> Folder:
-        path = str(self._host.base_path.resolve() / CROPS_FOLDER)
-        Path(path).mkdir(parents=True, exist_ok=True)
-        found = next((folder for folder in self._host.get_folders() if folder.path == path), None)
+        path = self._host.base_path.resolve() / CROPS_FOLDER
+        path.mkdir(parents=True, exist_ok=True)
+        found = self.crops_folder()
         if found is not None:
             return found
         local = next(source for source in self._host.get_file_sources() if source.dtype == "local")
-        folder_id = self._allocate("folders", 1)[0]
-        folder = Folder(id=folder_id, source_id=local.id, path=path, parent=None,
+        folder_id = self._database.allocate("folders", 1)[0]
+        folder = Folder(id=folder_id, source_id=local.id, path=str(path), parent=None,
                         name=text("folder.faces", self.language()))
         self._host.apply_upsert_commit(UpsertCommit(folders={folder_id: folder}))
         return folder
 
     def _add_images(self, folder: Folder, names: Sequence[str], renditions: Sequence[Renditions]) -> None:
         there = {file.name for file in self._host.get_files(folder_id=folder.id, name=list(names))}
-        new = [(name, rendition) for name, rendition in zip(names, renditions, strict=True)
-               if name not in there]
-        if not new:
-            return
-        files, instances = self._allocate("files", len(new)), self._allocate("instances", len(new))
+        new = [(name, rendition) for name, rendition in zip(names, renditions, strict=True) if name not in there]
+        files = self._database.allocate("files", len(new))
+        instances = self._database.allocate("instances", len(new))
         commit = UpsertCommit()
         for (name, rendition), file_id, instance_id in zip(new, files, instances, strict=True):
             commit.files[file_id] = File(id=file_id, name=name, folder_id=folder.id, sha1=rendition.sha1,
-                                         width=rendition.width, height=rendition.height,
-                                         format=rendition.format)
+                                         width=rendition.width, height=rendition.height, format=rendition.format)
             commit.instances[instance_id] = Instance(id=instance_id, file_id=file_id, sha1=rendition.sha1)
         self._host.apply_upsert_commit(commit)
-
-    def _write_values(self, values: dict[str, dict[str, Any]], properties: dict[str, int]) -> None:
-        commit = UpsertCommit()
-        for role, by_sha1 in values.items():
-            commit.sha1_values[properties[role]] = [
-                Sha1Value(property_id=properties[role], sha1=sha1, value=value, commit_id=0,
-                          operation=OP_CREATE) for sha1, value in by_sha1.items()]
-        self._host.apply_upsert_commit(commit)
-
-    # ---- tags
-
-    def tags_of(self, prop: Property) -> tuple[list[ExistingTag], dict[str, list[int]]]:
-        """The tags of a property, and the tag ids of each image."""
-        tags = [ExistingTag(tag.id, tag.value, tuple(tag.parents or ()))
-                for tag in self._host.get_tags(list_id=prop.tag_list_id)]
-        alive = {tag.id for tag in tags}
-        by_image: dict[str, list[int]] = {}
-        with self._host._data_reader() as reader:
-            for row in sorted(reader.get_sha1_tag_values(property_id=prop.id), key=lambda row: row.tag_id):
-                if row.tag_id in alive:
-                    by_image.setdefault(row.sha1, []).append(row.tag_id)
-        return tags, by_image
-
-    def people_among(self, name: str, images: Sequence[str]) -> tuple[ExistingTag | None, list[str | None]]:
-        """The tag of a property that all these images share, and the person just below it that each is given to.
-
-        The property may not exist yet: then nothing is shared and nobody given.
-        """
-        prop = self.writable_tag_property(name)
-        if prop is None:
-            return None, [None] * len(images)
-        existing, by_image = self.tags_of(prop)
-        tags = {tag.id: tag for tag in existing}
-        under = shared_tag(tags, by_image, images)
-        return (None if under is None else tags[under]), carried_at(under, tags, by_image, images)
-
-    def writable_tag_property(self, name: str) -> Property | None:
-        """The property of tags on images' contents of that name, None where the name is free.
-
-        Raises FacesError ``save_as_taken`` where a property of that name cannot hold them.
-        """
-        named = [prop for prop in self._host.get_properties() if prop.name == name]
-        fit = [prop for prop in named if prop.dtype in TAG_DTYPES and prop.mode == "sha1"
-               and prop.access != "read"]
-        if named and not fit:
-            raise FacesError("save_as_taken", name=name)
-        return fit[0] if fit else None
-
-    def write_tags(self, name: str, paths: dict[str, tuple[str, ...]], under: int | None = None) -> None:
-        """Give each image the tag at the end of its path of names, in one commit.
-
-        paths: image → names from the top tag down. under: the tag below which the paths hang. The property is
-        made where it is missing, and tags that exist are used again.
-        """
-        commit = UpsertCommit()
-        prop = self.writable_tag_property(name)
-        if prop is None:
-            new_id = self._allocate("properties", 1)[0]
-            prop = Property(id=new_id, dtype="multi_tags", mode="sha1", name=name, access="write",
-                            tag_list_id=new_id, commit_id=0, operation=OP_CREATE)
-            commit.properties[new_id] = prop
-        tags, current = self.tags_of(prop)
-        placed, missing = place_tags(tags, paths.values(), under,
-                                     allocate=lambda count: self._allocate("tags", count))
-        for tag in missing:
-            commit.tags[tag.id] = Tag(id=tag.id, list_id=prop.tag_list_id, value=tag.name,
-                                      parents=list(tag.parents), color=tag.id % TAG_COLOURS, commit_id=0,
-                                      operation=OP_CREATE)
-        values = retagged(current, {sha1: placed[path] for sha1, path in paths.items()}, under,
-                          single=prop.dtype == "tag")
-        commit.sha1_values[prop.id] = [
-            Sha1Value(property_id=prop.id, sha1=sha1, value=value, commit_id=0, operation=OP_CREATE)
-            for sha1, value in values.items()]
-        self._host.apply_upsert_commit(commit)
-
-    def _allocate(self, kind: str, count: int) -> range:
-        if count == 0:
-            return range(0)
-        with self._host._project_db() as db:
-            first = db.allocate(kind, count)
-        # The host gives one id as an int and several as a range.
-        return first if isinstance(first, range) else range(first, first + 1)
 
 
 def crop_name(photo: Photo, number: int) -> str:
     """The file name of a photo's crop: readable, safe on every system, and never that of another photo."""
-    stem = re.sub(r"[^\w .()-]", "_", os.path.splitext(photo.name.rsplit("/", 1)[-1])[0]).strip(" .")[:60]
-    return f"{stem or 'photo'}-{photo.sha1[:12]}-{number}.jpg"
+    stem = os.path.splitext(photo.name.rsplit("/", 1)[-1])[0]
+    safe = re.sub(r"[^\w .()-]", "_", stem).strip(" .")[:60]
+    return f"{safe or 'photo'}-{photo.sha1[:12]}-{number}.jpg"
 
 
 def _provenance(faces: Iterable[tuple[Photo, int, FoundFace, Renditions]]) -> dict[str, dict[str, Any]]:

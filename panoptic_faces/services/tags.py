@@ -17,6 +17,47 @@ class ExistingTag:
     parents: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class TagTree:
+    """The tags of a property, by id, and the ids that each image carries, oldest tag first."""
+
+    tags: Mapping[int, ExistingTag]
+    carried: Mapping[str, Sequence[int]]
+
+    def with_ancestors(self, ids: Iterable[int]) -> set[int]:
+        """These tags and all above them."""
+        found: set[int] = set()
+        waiting = [tag for tag in ids if tag in self.tags]
+        while waiting:
+            tag = waiting.pop()
+            if tag not in found:
+                found.add(tag)
+                waiting.extend(parent for parent in self.tags[tag].parents if parent in self.tags)
+        return found
+
+    def shared(self, images: Iterable[str]) -> ExistingTag | None:
+        """The most specific tag that every image carries, itself or by a descendant; None where there is none."""
+        common: set[int] | None = None
+        for image in images:
+            has = self.with_ancestors(self.carried.get(image, ()))
+            common = has if common is None else common & has
+            if not common:
+                return None
+        if not common:
+            return None
+        return self.tags[max(common, key=lambda tag: (len(self.with_ancestors([tag])), tag))]
+
+    def names_below(self, level: ExistingTag | None, images: Iterable[str]) -> list[str | None]:
+        """Of each image, the name of the tag just below ``level`` (None: at the top) that it carries.
+
+        An image may carry it by a descendant; of several the oldest counts; None where it carries none.
+        """
+        below = {tag.id for tag in self.tags.values()
+                 if (level.id in tag.parents if level is not None else not tag.parents)}
+        has = (self.with_ancestors(self.carried.get(image, ())) & below for image in images)
+        return [self.tags[min(found)].name if found else None for found in has]
+
+
 def place_tags(existing: Iterable[ExistingTag], paths: Iterable[Path], under: int | None, *,
                allocate: Callable[[int], Sequence[int]]) -> tuple[dict[Path, int], list[ExistingTag]]:
     """The tag of every path of names, from the top tag down, and the tags that have to be made for it.
@@ -52,43 +93,6 @@ def retagged(current: Mapping[str, Sequence[int]], wanted: Mapping[str, int], un
     return {image: [tag] if single else
             [*(old for old in current.get(image, ()) if old not in (under, tag)), tag]
             for image, tag in wanted.items()}
-
-
-def carried_at(level: int | None, tags: Mapping[int, ExistingTag], by_image: Mapping[str, Sequence[int]],
-               images: Iterable[str]) -> list[str | None]:
-    """Of each image, the name of the tag just below ``level`` (None: at the top) that it carries.
-
-    An image may carry it by a descendant; of several the oldest counts; None where it carries none.
-    """
-    below = {tag.id for tag in tags.values() if (level in tag.parents if level is not None else not tag.parents)}
-    carried = (with_ancestors(tags, by_image.get(image, ())) & below for image in images)
-    return [tags[min(found)].name if found else None for found in carried]
-
-
-def shared_tag(tags: Mapping[int, ExistingTag], by_image: Mapping[str, Sequence[int]], images: Iterable[str]
-               ) -> int | None:
-    """The most specific tag that every image carries, itself or by a descendant; None where there is none."""
-    common: set[int] | None = None
-    for image in images:
-        carried = with_ancestors(tags, by_image.get(image, ()))
-        common = carried if common is None else common & carried
-        if not common:
-            return None
-    if not common:
-        return None
-    return max(common, key=lambda tag: (len(with_ancestors(tags, [tag])), tag))
-
-
-def with_ancestors(tags: Mapping[int, ExistingTag], ids: Iterable[int]) -> set[int]:
-    """These tags and all above them."""
-    found: set[int] = set()
-    waiting = [tag for tag in ids if tag in tags]
-    while waiting:
-        tag = waiting.pop()
-        if tag not in found:
-            found.add(tag)
-            waiting.extend(parent for parent in tags[tag].parents if parent in tags)
-    return found
 
 
 def natural(name: str) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from panoptic_faces.services.tags import ExistingTag, carried_at, natural, place_tags, retagged, shared_tag
+from panoptic_faces.services.tags import ExistingTag, TagTree, natural, place_tags, retagged
 
 TAGS = [ExistingTag(1, "Marie"), ExistingTag(2, "Marie.1", (1,)), ExistingTag(3, "Pierre")]
 BY_ID = {tag.id: tag for tag in TAGS}
@@ -42,19 +42,19 @@ def test_a_finer_tag_replaces_the_one_that_it_refines() -> None:
 
 
 def test_the_most_specific_shared_tag() -> None:
-    by_image = {"a": [2], "b": [2, 3], "c": [1], "d": []}
-    assert shared_tag(BY_ID, by_image, ["a", "b"]) == 2
-    assert shared_tag(BY_ID, by_image, ["a", "c"]) == 1
-    assert shared_tag(BY_ID, by_image, ["a", "d"]) is None
-    assert shared_tag(BY_ID, by_image, []) is None
+    tree = TagTree(BY_ID, {"a": [2], "b": [2, 3], "c": [1], "d": []})
+    assert tree.shared(["a", "b"]) == BY_ID[2]
+    assert tree.shared(["a", "c"]) == BY_ID[1]
+    assert tree.shared(["a", "d"]) is None
+    assert tree.shared([]) is None
 
 
 def test_a_cycle_of_parents_ends() -> None:
     cycle = {1: ExistingTag(1, "a", (2,)), 2: ExistingTag(2, "b", (1,))}
-    assert shared_tag(cycle, {"x": [1]}, ["x"]) in (1, 2)
+    assert TagTree(cycle, {"x": [1]}).shared(["x"]) in cycle.values()
 
 
 def test_who_is_known_at_a_level() -> None:
-    by_image = {"a": [2], "b": [3], "c": []}
-    assert carried_at(None, BY_ID, by_image, ["a", "b", "c"]) == ["Marie", "Pierre", None]
-    assert carried_at(1, BY_ID, by_image, ["a", "b", "c"]) == ["Marie.1", None, None]
+    tree = TagTree(BY_ID, {"a": [2], "b": [3], "c": []})
+    assert tree.names_below(None, ["a", "b", "c"]) == ["Marie", "Pierre", None]
+    assert tree.names_below(BY_ID[1], ["a", "b", "c"]) == ["Marie.1", None, None]

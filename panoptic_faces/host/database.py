@@ -1,0 +1,135 @@
+"""The host's databases; every use of its private API is in this file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from panoptic.core.databases.data.models import Sha1Value, UpsertCommit
+from panoptic.core.databases.entity_schema import OP_CREATE, OP_DELETE
+from panoptic.core.databases.media.models import Image
+from panoptic.core.databases.project.models import UserDefaults
+from panoptic.core.plugin.plugin_interface import PluginProjectInterface
+
+from ..i18n import DEFAULT_LANGUAGE, languages
+
+# Largest number of variables of one statement that every SQLite accepts.
+MAX_VARIABLES = 900
+
+
+class Database:
+    """What the plugin needs of a project beyond the host's public interface, which is ``public``."""
+
+    def __init__(self, public: PluginProjectInterface, plugin_name: str) -> None:
+        self.public = public
+        self.plugin = plugin_name
+
+    def language(self) -> str:
+        """The interface's language, among those in ``locales/``."""
+        with self.public._project_db() as db:
+            row = db.get_user_defaults("default", "uiState")
+        chosen = (row.data or {}).get("lang", DEFAULT_LANGUAGE) if row else DEFAULT_LANGUAGE
+        return chosen if chosen in languages() else "en"
+
+    def remembered(self, key: str) -> dict[str, Any]:
+        """What the plugin remembers in this project under a key."""
+        with self.public._project_db() as db:
+            row = db.get_user_defaults(f"plugin.{self.plugin}", key)
+        return dict(row.data or {}) if row else {}
+
+    def remember(self, key: str, data: dict[str, Any]) -> None:
+        with self.public._project_db() as db:
+            db.set_user_defaults(UserDefaults(user_id=f"plugin.{self.plugin}", key=key, data=data))
+
+    def allocate(self, kind: str, count: int) -> range:
+        """New ids of a kind (files, instances, tags…)."""
+        if count == 0:
+            return range(0)
+        with self.public._project_db() as db:
+            first = db.allocate(kind, count)
+        # The host gives one id as an int and several as a range.
+        return first if isinstance(first, range) else range(first, first + 1)
+
+    # ---- renditions
+
+    def rendition_kinds(self) -> list[tuple[int, str, int | None, int | None]]:
+        """Id, format, width and height of the sizes in which the project stores every image."""
+        with self.public._media_db() as media:
+            return [(kind.id, kind.format, kind.width, kind.height)
+                    for kind in media.get_image_types() if kind.auto_gen]
+
+    def add_renditions(self, renditions: Iterable[tuple[int, str, bytes]]) -> None:
+        """Store sizes of images: kind, SHA-1, bytes."""
+        with self.public._media_db() as media:
+            media.upsert_images([Image(kind, sha1, data) for kind, sha1, data in renditions])
+
+    def largest_rendition(self, sha1: str) -> bytes:
+        """The largest size of an image that the project has stored; empty where there is none."""
+        with self.public._media_db() as media:
+            for kind in sorted(media.get_image_types(), key=lambda kind: -(kind.width or 10**6)):
+                images = media.get_images(type_id=kind.id, sha1=sha1)
+                if images:
+                    return bytes(images[0].data)
+        return b""
+
+    # ---- values
+
+    def write_values(self, values: dict[int, dict[str, Any]], commit: UpsertCommit | None = None) -> int | None:
+        """Write values of images, property id → SHA-1 → value, in one commit; gives the commit's id."""
+        commit = commit or UpsertCommit()
+        for property_id, by_sha1 in values.items():
+            commit.sha1_values[property_id] = [
+                Sha1Value(property_id=property_id, sha1=sha1, value=value, commit_id=0, operation=OP_CREATE)
+                for sha1, value in by_sha1.items()]
+        done = self.public.apply_upsert_commit(commit)
+        return None if done is None else int(done.id)
+
+    def tag_ids(self, property_id: int) -> dict[str, list[int]]:
+        """The tag ids of each image, oldest tag first."""
+        by_image: dict[str, list[int]] = {}
+        with self.public._data_reader() as reader:
+            for row in sorted(reader.get_sha1_tag_values(property_id=property_id), key=lambda row: row.tag_id):
+                by_image.setdefault(row.sha1, []).append(row.tag_id)
+        return by_image
+
+    def own_tags(self, property_id: int) -> set[tuple[str, int]]:
+        """The image and tag of every tag of a property that the plugin set, and not a person."""
+        query = """SELECT entity_key, source, op FROM entity_log JOIN commits ON commits.id = commit_id
+                   WHERE entity_type = 'sha1_tag_value' AND active = 1 ORDER BY commit_id"""
+        last: dict[tuple[str, int], tuple[str, int]] = {}
+        with self.public._data_reader() as reader:
+            for key, source, operation in reader.fetch_all(query):
+                sha1, of_property, tag = json.loads(key)
+                if of_property == property_id:
+                    last[sha1, tag] = (source, operation)
+        return {cell for cell, (source, operation) in last.items() if source == self.plugin and operation != OP_DELETE}
+
+    # ---- erasing
+
+    def erase_images(self, folder_ids: Sequence[int], sha1s: Sequence[str]) -> None:
+        """Delete folders with their images, and every rendition and vector of these contents."""
+        with self.public._data_writer() as writer:
+            writer.delete_folders(list(folder_ids))
+        with self.public._media_db() as media:
+            for start in range(0, len(sha1s), MAX_VARIABLES):
+                media.delete_media_for_sha1s(list(sha1s[start : start + MAX_VARIABLES]))
+
+    def erase_values(self, property_ids: Sequence[int]) -> None:
+        """Remove every trace of properties, their values and their history; not revertable."""
+        with self.public._data_writer() as writer, writer.transaction() as tx:
+            for property_id in property_ids:
+                for table in ("sha1_values", "sha1_tag_values"):
+                    tx.execute(f"DELETE FROM {table} WHERE property_id = ?", (property_id,))
+                tx.execute("""DELETE FROM entity_log WHERE
+                              (entity_type = 'sha1_value' AND json_extract(entity_key, '$[0]') = :id)
+                              OR (entity_type = 'sha1_tag_value' AND json_extract(entity_key, '$[1]') = :id)
+                              """, {"id": property_id})
+
+    def compact_files(self) -> None:
+        """Give free pages of the databases back to the disk, so that nothing erased can be read in them."""
+        with self.public._data_writer() as data, self.public._media_db() as media:
+            for database in (data, media):
+                database.conn.execute("PRAGMA secure_delete = ON")
+                database.conn.execute("VACUUM")
+                database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,0 +1,82 @@
+"""Tags of images, by the names of properties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from panoptic.core.databases.data.models import Property, Tag, UpsertCommit
+from panoptic.core.databases.entity_schema import OP_CREATE
+
+from ..core.errors import FacesError
+from ..services.tags import ExistingTag, Path, TagTree, place_tags, retagged
+from .database import Database
+
+TAG_DTYPES = ("tag", "multi_tags")
+TAG_COLOURS = 12
+
+
+class Tags:
+    """The properties of tags of one project."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._host = database.public
+
+    def tree(self, prop: Property | None) -> TagTree:
+        """The tags of a property and who carries them; of None, nothing."""
+        if prop is None:
+            return TagTree({}, {})
+        tags = {tag.id: ExistingTag(tag.id, tag.value, tuple(tag.parents or ()))
+                for tag in self._host.get_tags(list_id=prop.tag_list_id)}
+        return TagTree(tags, {sha1: [tag for tag in carried if tag in tags]
+                              for sha1, carried in self._database.tag_ids(prop.id).items()})
+
+    def chosen(self, property_id: Any) -> Property:
+        """The property of tags on images' contents of that id; raises FacesError ``people_property``."""
+        found = [prop for prop in self._host.get_properties() if prop.id == property_id and _holds_tags(prop)]
+        if not found:
+            raise FacesError("people_property")
+        return found[0]
+
+    def named(self, name: str) -> Property | None:
+        """The property of tags on images' contents of that name, None where the name is free.
+
+        Raises FacesError ``save_as_taken`` where a property of that name cannot hold them.
+        """
+        same = [prop for prop in self._host.get_properties() if prop.name == name]
+        fit = [prop for prop in same if _holds_tags(prop) and prop.access != "read"]
+        if same and not fit:
+            raise FacesError("save_as_taken", name=name)
+        return fit[0] if fit else None
+
+    def all_trees(self) -> list[TagTree]:
+        """Every property of tags of the project."""
+        return [self.tree(prop) for prop in self._host.get_properties() if _holds_tags(prop)]
+
+    def write(self, name: str, paths: Mapping[str, Path], under: int | None = None) -> None:
+        """Give each image the tag at the end of its path of names, in one commit.
+
+        paths: image → names from the top tag down. under: the tag below which the paths hang. The property is
+        made where it is missing, and tags that exist are used again.
+        """
+        commit = UpsertCommit()
+        prop = self.named(name)
+        if prop is None:
+            new_id = self._database.allocate("properties", 1)[0]
+            prop = Property(id=new_id, dtype="multi_tags", mode="sha1", name=name, access="write",
+                            tag_list_id=new_id, commit_id=0, operation=OP_CREATE)
+            commit.properties[new_id] = prop
+        tree = self.tree(prop)
+        placed, missing = place_tags(tree.tags.values(), paths.values(), under,
+                                     allocate=lambda count: self._database.allocate("tags", count))
+        for tag in missing:
+            commit.tags[tag.id] = Tag(id=tag.id, list_id=prop.tag_list_id, value=tag.name, parents=list(tag.parents),
+                                      color=tag.id % TAG_COLOURS, commit_id=0, operation=OP_CREATE)
+        values = retagged(tree.carried, {sha1: placed[path] for sha1, path in paths.items()}, under,
+                          single=prop.dtype == "tag")
+        self._database.write_values({prop.id: values}, commit)
+
+
+def _holds_tags(prop: Property) -> bool:
+    return prop.dtype in TAG_DTYPES and prop.mode == "sha1" and not prop.system_key
