@@ -1,0 +1,141 @@
+"""How similar two different people look to this model, in this corpus: read from the faces, without labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc, betaln
+
+from .neighbors import similarity_blocks
+
+Floats = NDArray[np.float64]
+Similarities = NDArray[np.float32]
+
+# Each face is compared with at most so many others to learn what is usual.
+REFERENCES = 2_000
+BINS = 400
+STEPS = 200
+# How much of a face's own deviation from the corpus is believed, and its weight against the corpus's mean.
+SHRINKAGE = 0.5
+PRIOR_SHARE = 0.125
+# The first guess of impostors: directions that differ at random in a third of the model's dimensions.
+PRIOR_WEIGHT = 8.0
+
+
+@dataclass(frozen=True, eq=False)
+class Impostors:
+    """Similarities of different people: mean, spread, and (n,) each face's share ``offset`` of the mean.
+
+    s − offset_i − offset_j is then a similarity of mean 0 for different people. ``tail`` turns a cosine of
+    such centred similarities into a probability.
+    """
+
+    mean: float
+    spread: float
+    offset: Floats
+
+    def __post_init__(self) -> None:
+        half = (max(3.0, self.spread**-2) - 1) / 2
+        cosine = np.linspace(-1, 1, 8193)[1:-1]
+        below, above = (1 - cosine) / 2, (1 + cosine) / 2
+        exact = betainc(half, half, below)
+        far = half * np.log(below) + (half - 1) * np.log(above) - np.log(half) - betaln(half, half)
+        with np.errstate(divide="ignore"):
+            logarithm = np.where(exact > 1e-250, np.log(np.maximum(exact, 1e-300)), far)
+        object.__setattr__(self, "_cosine", cosine)
+        object.__setattr__(self, "_log_tail", np.minimum.accumulate(logarithm))
+
+    _cosine: Floats = None  # type: ignore[assignment]
+    _log_tail: Floats = None  # type: ignore[assignment]
+
+    def log_tail(self, cosine: Floats) -> Floats:
+        """log P that two different people look at least this similar.
+
+        Directions drawn at random in 1 / spread² dimensions: (cosine + 1) / 2 ~ Beta((d−1)/2, (d−1)/2).
+        """
+        return np.interp(cosine, self._cosine, self._log_tail)
+
+
+def estimate(unit: Similarities, photo: NDArray[np.int64], good: NDArray[np.bool_]) -> Impostors:
+    """Learn the impostors of a corpus.
+
+    unit: (n, d) float32 unit vectors in the order of their content; photo: (n,) −1 = unknown.
+    good: (n,) the faces to learn from, at least one.
+
+    The similarities of all faces to evenly chosen references are a mixture of different people (normal, near
+    0) and of equal people (normal, higher), fitted by expectation maximisation with a prior on the former, so
+    that few faces, or one person alone, do not pass for impostors. Pairs on one photo are different people
+    for certain. A face's own mean similarity to its impostors, shrunk towards the corpus's, is the adaptive
+    normalisation of speaker verification (Matějka et al. 2017) reduced to its mean.
+    """
+    n, d = unit.shape
+    able = np.flatnonzero(good)
+    chosen = able[np.linspace(0, len(able) - 1, min(len(able), REFERENCES)).astype(np.int64)]
+    edges = np.linspace(-1, 1, BINS + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    counts = np.zeros(BINS)
+    for _, block in _others(unit[able], np.searchsorted(able, chosen)):
+        counts += np.histogram(block, edges)[0]
+    certain = np.histogram(_same_photo(unit[able], photo[able]), edges)[0].astype(np.float64)
+    mean, spread, posterior = _fit(middle, counts, certain, len(able), np.sqrt(3 / d))
+    posterior[middle > mean + 3 * spread] = 0.0
+    offset = np.empty(n)
+    for start, block in _others(unit, chosen):
+        bins = np.clip(((block + 1) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
+        weight = np.where(block > -1.5, posterior[bins], 0.0)
+        prior = PRIOR_SHARE * len(chosen)
+        own = ((weight * block).sum(axis=1) + prior * mean) / (weight.sum(axis=1) + prior)
+        offset[start : start + len(block)] = mean / 2 + SHRINKAGE * (own - mean)
+    return Impostors(mean, spread, offset)
+
+
+def _others(unit: Similarities, chosen: NDArray[np.int64]) -> Iterator[tuple[int, Similarities]]:
+    """Blocks of similarities to the references; −2 where a face meets itself."""
+    references = unit[chosen]
+    for start in range(0, len(unit), 4096):
+        for _, block in similarity_blocks(unit[start : start + 4096], references):
+            inside = np.flatnonzero((chosen >= start) & (chosen < start + len(block)))
+            block[chosen[inside] - start, inside] = -2
+            yield start, block
+
+
+def _same_photo(unit: Similarities, photo: NDArray[np.int64]) -> Similarities:
+    """Similarities of neighbours in a list of the faces by photo, where they are on one photo."""
+    order = np.argsort(photo, kind="stable")
+    a, b = order[:-1], order[1:]
+    together = (photo[a] == photo[b]) & (photo[a] >= 0)
+    found: Similarities = np.einsum("ij,ij->i", unit[a[together]], unit[b[together]])
+    return found
+
+
+def _fit(x: Floats, counts: Floats, certain: Floats, n: int, prior: float) -> tuple[float, float, Floats]:
+    """Mean and spread of the impostors, and P(impostor | similarity) for each bin.
+
+    The evidence counts as n pairs, since the n² pairs of n faces are far from independent.
+    """
+    weight = counts / max(counts.sum(), 1.0)
+    mean, spread, share = prior / 2, prior, 0.5
+    same_mean, same_spread = 0.6, 0.15
+    posterior = np.ones_like(x)
+    for _ in range(STEPS):
+        different = share * _normal(x, mean, spread)
+        same = (1 - share) * _normal(x, same_mean, same_spread)
+        posterior = different / (different + same + 1e-300)
+        impostor, genuine = weight * posterior, weight * (1 - posterior)
+        share = float(impostor.sum())
+        evidence = n * impostor + certain
+        total = float(evidence.sum())
+        mean = float((evidence @ x + 2 * prior) / (total + 4))
+        spread = float(np.sqrt((evidence @ (x - mean) ** 2 + PRIOR_WEIGHT * prior**2) / (total + PRIOR_WEIGHT)))
+        if genuine.sum() > 1e-6:
+            same_mean = max(float(genuine @ x / genuine.sum()), mean + 3 * spread)
+            around = float(genuine @ (x - same_mean) ** 2)
+            same_spread = float(np.sqrt((around + 0.01 * 0.15**2) / (genuine.sum() + 0.01)))
+    return mean, spread, posterior
+
+
+def _normal(x: Floats, mean: float, spread: float) -> Floats:
+    return np.asarray(np.exp(-0.5 * ((x - mean) / spread) ** 2) / spread)

@@ -1,0 +1,150 @@
+"""Agglomeration on a sparse graph, in rounds: every pair that is best for both sides joins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .constraints import Faces, Ints, atom_sums
+
+Floats = NDArray[np.float64]
+CHUNK = 65_536
+# A round joins the pairs whose score comes near the best one's; the last rounds join all that is positive.
+NEAR, LAST = 0.8, 0.5
+
+
+class Clusters:
+    """Clusters of atoms by their sums, so that a mean similarity of all pairs of two of them is one product.
+
+    Similarities are centred: s_ij − offset_i − offset_j. A cluster is known by its lowest atom; the others
+    have size 0. sums (m, d), offset (m,), size (m,); within (m,) centred similarities of all ordered pairs of
+    members, a face with itself included; own (m,) of the faces with themselves.
+    """
+
+    def __init__(self, faces: Faces, offset: Floats) -> None:
+        self.faces = faces
+        self.sums, sizes = atom_sums(faces)
+        self.size = sizes.astype(np.float64)
+        self.offset = np.bincount(faces.atom, weights=offset, minlength=len(sizes))
+        self.own = self.size - 2 * self.offset
+        self.within = np.empty(len(sizes))
+        self._measure_within(np.arange(len(sizes)))
+        self.root: Ints = np.arange(len(sizes))
+        self.person = faces.person.copy()
+        self.apart = np.array([(a, b) for a in sorted(faces.apart) for b in sorted(faces.apart[a])],
+                              dtype=np.int64).reshape(-1, 2)
+        self.on_photo = np.flatnonzero(faces.photo >= 0)
+        if len(self.on_photo):
+            several = np.bincount(faces.photo[self.on_photo])[faces.photo[self.on_photo]] > 1
+            self.on_photo = self.on_photo[several]
+
+    def _measure_within(self, a: Ints) -> None:
+        sums = self.sums[a]
+        # Centring may leave a face nothing of its own: the floor keeps it from being like everybody.
+        self.within[a] = np.maximum(
+            np.einsum("ij,ij->i", sums, sums) - 2 * self.size[a] * self.offset[a], 1e-6 * self.size[a] ** 2)
+
+    def product(self, a: Ints, b: Ints) -> Floats:
+        """(e,) sums of the centred similarities of all pairs of two clusters."""
+        found = np.empty(len(a))
+        for start in range(0, len(a), CHUNK):
+            part = slice(start, start + CHUNK)
+            found[part] = np.einsum("ij,ij->i", self.sums[a[part]], self.sums[b[part]])
+        return found - self.offset[a] * self.size[b] - self.size[a] * self.offset[b]
+
+    def mean_within(self) -> Floats:
+        """(m,) mean centred similarity of two different members; 0 for a single face."""
+        return np.asarray((self.within - self.own) / np.maximum(self.size * (self.size - 1), 1))
+
+    def photos(self) -> sp.csr_matrix:
+        """(m, photos) faces of each cluster on each photo, of photos with several faces."""
+        rows, columns = self.root[self.faces.atom[self.on_photo]], self.faces.photo[self.on_photo]
+        width = int(self.faces.photo.max(initial=-1)) + 1
+        return sp.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(self.size), max(width, 1)))
+
+    def forbidden(self, a: Ints, b: Ints) -> NDArray[np.bool_]:
+        """(e,) pairs of clusters that cannot be one person."""
+        found = (self.person[a] >= 0) & (self.person[b] >= 0)
+        if len(self.apart):
+            m = len(self.size)
+            barred = self.root[self.apart]
+            found |= np.isin(a * m + b, barred[:, 0] * m + barred[:, 1])
+        if len(self.on_photo) and len(a):
+            photos = self.photos()
+            for start in range(0, len(a), CHUNK):
+                part = slice(start, start + CHUNK)
+                found[part] |= np.asarray(photos[a[part]].multiply(photos[b[part]]).sum(axis=1)).ravel() > 0
+        return found
+
+    def forbidden_between(self, a: Ints, b: Ints) -> NDArray[np.bool_]:
+        """(len(a), len(b)): :meth:`forbidden` for all pairs."""
+        found = (self.person[a][:, None] >= 0) & (self.person[b] >= 0)
+        if len(self.apart):
+            row = np.full(len(self.size), -1)
+            column = row.copy()
+            row[a], column[b] = np.arange(len(a)), np.arange(len(b))
+            barred = self.root[self.apart]
+            i, j = row[barred[:, 0]], column[barred[:, 1]]
+            found[i[(i >= 0) & (j >= 0)], j[(i >= 0) & (j >= 0)]] = True
+        if len(self.on_photo):
+            photos = self.photos()
+            found[(photos[a] @ photos[b].T).nonzero()] = True
+        return found
+
+    def merge(self, a: Ints, b: Ints) -> Ints:
+        """Let clusters b become part of clusters a, none of them in b. Returns (m,) what each one is now."""
+        for values in (self.own, self.sums, self.offset, self.size):
+            np.add.at(values, a, values[b])
+        np.maximum.at(self.person, a, self.person[b])
+        self.size[b] = 0
+        self._measure_within(np.unique(a))
+        now: Ints = np.arange(len(self.size))
+        now[b] = a
+        self.root = now[self.root]
+        return now
+
+
+# (clusters, a, b, product) → (e,) scores: pairs of a positive score may join, the highest first.
+Score = Callable[[Clusters, Ints, Ints, Floats], Floats]
+
+
+def agglomerate(clusters: Clusters, a: Ints, b: Ints, score: Score) -> None:
+    """Join clusters along the edges (a, b), the best first, until no score is positive.
+
+    Edges that score −∞ are forgotten. Ties are broken by the numbers of the clusters.
+    """
+    m = len(clusters.size)
+    a, b, scores = _measure(clusters, a, b, score)
+    while len(scores) and scores.max() > 0:
+        level = max(0.0, NEAR * float(scores.max()) - LAST)
+        candidates = np.flatnonzero(scores > level)
+        barred = clusters.forbidden(a[candidates], b[candidates])
+        scores[candidates[barred]] = -np.inf
+        candidates = candidates[~barred]
+        candidates = candidates[np.lexsort((b[candidates], a[candidates], -scores[candidates]))]
+        rank = np.arange(len(candidates))
+        first = np.full(m, len(candidates))
+        np.minimum.at(first, a[candidates], rank)
+        np.minimum.at(first, b[candidates], rank)
+        both = candidates[(first[a[candidates]] == rank) & (first[b[candidates]] == rank)]
+        now = clusters.merge(a[both], b[both])
+        touched = np.zeros(m, dtype=bool)
+        touched[a[both]] = touched[b[both]] = True
+        stale = touched[a] | touched[b]
+        fresh = _measure(clusters, now[a[stale]], now[b[stale]], score)
+        kept = ~stale & (scores > -np.inf)
+        a, b = np.concatenate([a[kept], fresh[0]]), np.concatenate([b[kept], fresh[1]])
+        scores = np.concatenate([scores[kept], fresh[2]])
+
+
+def _measure(clusters: Clusters, a: Ints, b: Ints, score: Score) -> tuple[Ints, Ints, Floats]:
+    """The distinct edges among these, lower number first, with their scores."""
+    m = len(clusters.size)
+    key = np.unique((np.minimum(a, b) * m + np.maximum(a, b))[a != b])
+    a, b = key // m, key % m
+    scores = score(clusters, a, b, clusters.product(a, b))
+    kept = scores > -np.inf
+    return a[kept], b[kept], scores[kept]
