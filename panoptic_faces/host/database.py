@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from panoptic.core.databases.data.models import Sha1Value, UpsertCommit
+from panoptic.core.databases.data.models import DeleteCommit, Sha1Value, UpsertCommit
 from panoptic.core.databases.entity_schema import OP_CREATE, OP_DELETE
 from panoptic.core.databases.media.models import Image
 from panoptic.core.databases.project.models import UserDefaults
@@ -109,14 +109,24 @@ class Database:
 
     def erase_images(self, folder_ids: Sequence[int], sha1s: Sequence[str]) -> None:
         """Delete folders with their images, and every rendition and vector of these contents."""
-        with self.public._data_writer() as writer:
-            writer.delete_folders(list(folder_ids))
+        # Media first: what is left when the machine stops in between still tells which media to delete.
         with self.public._media_db() as media:
             for start in range(0, len(sha1s), MAX_VARIABLES):
                 media.delete_media_for_sha1s(list(sha1s[start : start + MAX_VARIABLES]))
+        with self.public._data_writer() as writer:
+            writer.delete_folders(list(folder_ids))
+
+    def erase_vectors(self, type_id: int) -> None:
+        """Delete a type of vectors with its vectors."""
+        with self.public._media_db() as media, media.transaction() as tx:
+            tx.execute("DELETE FROM vectors WHERE type_id = ?", (type_id,))
+            tx.execute("DELETE FROM vector_types WHERE id = ?", (type_id,))
+            # Its thumbnails of faces are drawn from the crops; the host makes a new one with the next map.
+            tx.execute("DELETE FROM image_atlas")
 
     def erase_values(self, property_ids: Sequence[int]) -> None:
-        """Remove every trace of properties, their values and their history; not revertable."""
+        """Remove properties with every trace of their values and history; not revertable."""
+        self.public.apply_delete_commit(DeleteCommit(properties=set(property_ids)))
         with self.public._data_writer() as writer, writer.transaction() as tx:
             for property_id in property_ids:
                 for table in ("sha1_values", "sha1_tag_values"):

@@ -22,6 +22,7 @@ class Settings(BaseModel):
     offline: bool = False
     max_side: int = 2048
     min_face_size: int = 24
+    scan_on_import: bool = False
 
     @field_validator("max_side")
     @classmethod

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from panoptic.core.plugin.plugin import APlugin
-from panoptic.models.action_models import ActionContext, ActionResult, NotifType
+from panoptic.models.action_models import ActionContext, ActionResult, NotifType, PropertyId
 
 from ..core.errors import FacesError
-from ..i18n import sentences, text
+from ..i18n import languages, sentences, text
 from ..services import people
 from ..services.organise import Group
 from .database import Database
@@ -23,7 +23,7 @@ from .params import (
     name_of_property,
     whole_number,
 )
-from .project import Project
+from .project import FaceRecord, Project
 from .results import shown, told
 from .tags import Tags
 from .tasks import DetectFacesTask
@@ -42,8 +42,11 @@ class PanopticFaces(APlugin):
         self.tags = Tags(database)
 
     def _start(self) -> None:
+        self.project.on_import_complete(self._scan_imported)
         language = self.data.language()
-        for action, hooks in ((self.detect_faces, ["execute"]), (self.cluster_faces, ["group"])):
+        for action, hooks in (
+                (self.detect_faces, ["execute"]), (self.cluster_faces, ["group"]), (self.tag_photos, ["execute"]),
+                (self.forget_faces, ["execute"])):
             described = self.add_action_easy(action, hooks)
             described.description = text(f"action.{described.name}", language)
             for param in described.params:
@@ -71,8 +74,7 @@ class PanopticFaces(APlugin):
         selection = self.data.sha1s(context.instance_ids)
         if not self.data.unscanned(selection):
             return told(NotifType.INFO, text("notif.all_scanned", language), language)
-        task = DetectFacesTask(self.data, self._face_scanner, selection, Path(self.data_path) / "scan.log")
-        return ActionResult(task_id=self.project.add_task(task).id)
+        return ActionResult(task_id=self._scan(selection).id)
 
     @explained
     def cluster_faces(self, context: ActionContext, method: Method = AUTO, parameters: str = "",
@@ -81,10 +83,7 @@ class PanopticFaces(APlugin):
         smallest = whole_number("min_size", min_size, 1, 1_000_000)
         saved = name_of_property(save_as)
         settings = assignments(parameters)
-        images, faces = self.data.sha1s(context.instance_ids), self.data.faces()
-        chosen = [image for image in images if image in faces]
-        if not chosen:
-            raise FacesError("no_faces_here" if faces else "no_faces_yet")
+        images, faces, chosen = self._faces_among(context)
         with_vector, vectors = self.data.vectors(self._face_vectors(), chosen)
         tree = self.tags.tree(self.tags.named(saved) if saved else None)
         under = tree.shared(with_vector)
@@ -98,6 +97,44 @@ class PanopticFaces(APlugin):
         counts = {"photos": len(self.data.scanned()), "faces": len(with_vector), "people": len(groups)}
         return shown([*groups, Group(text("group.poor_faces", language), rest),
                       Group(text("group.not_faces", language), others)], language, counts)
+
+    @explained
+    def tag_photos(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
+        language = self.data.language()
+        prop = self.tags.chosen(people)
+        faces, ignored = self.data.faces(), self.tags.ignored()
+        photo_of = {face: record.photo_sha1 for face, record in faces.items() if face not in ignored}
+        chosen = {faces[image].photo_sha1 if image in faces else image
+                  for image in self.data.sha1s(context.instance_ids)}
+        changed = self.tags.mirror(prop, photo_of, sorted(chosen))
+        return told(NotifType.INFO, text("notif.photos_tagged", language, count=changed, name=prop.name), language)
+
+    @explained
+    def forget_faces(self, context: ActionContext, confirm: str = "") -> ActionResult:
+        language = self.data.language()
+        words = {text("action.forget_faces.word", code) for code in languages()}
+        if not isinstance(confirm, str) or confirm.strip().upper() not in words:
+            raise FacesError("forget_unconfirmed", word=text("action.forget_faces.word", language))
+        counts = self.data.forget_faces()
+        (Path(self.data_path) / "scan.log").unlink(missing_ok=True)
+        return told(NotifType.INFO, text("notif.forgotten", language, **counts), language)
+
+    def _scan(self, selection: list[str]) -> Any:
+        task = DetectFacesTask(self.data, self._face_scanner, selection, Path(self.data_path) / "scan.log")
+        return self.project.add_task(task)
+
+    def _scan_imported(self, _folder: int | None) -> None:
+        selection = self.data.sha1s(None)
+        if self.params.scan_on_import and self.data.unscanned(selection):
+            self._scan(selection)
+
+    def _faces_among(self, context: ActionContext) -> tuple[list[str], dict[str, FaceRecord], list[str]]:
+        """The selection, every face of the project, and the faces of the selection that are not ignored."""
+        images, faces, ignored = self.data.sha1s(context.instance_ids), self.data.faces(), self.tags.ignored()
+        chosen = [image for image in images if image in faces and image not in ignored]
+        if not chosen:
+            raise FacesError("no_faces_here" if faces else "no_faces_yet")
+        return images, faces, chosen
 
     def _save(self, name: str, groups: list[Group], rest: list[str], under: Any, given: dict[str, Any]) -> None:
         if under and len(groups) == 1 and not rest:

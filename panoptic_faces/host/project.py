@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,6 +225,35 @@ class Project:
                                          width=rendition.width, height=rendition.height, format=rendition.format)
             commit.instances[instance_id] = Instance(id=instance_id, file_id=file_id, sha1=rendition.sha1)
         self._host.apply_upsert_commit(commit)
+
+
+    # ---- faces out
+
+    def forget_faces(self) -> dict[str, int]:
+        """Erase every crop, vector and face property, on disk too; how many of each."""
+        crops = list(self._values("face_photo_sha1"))
+        vectors = 0
+        for kind in self._host.get_vector_types(source=self._database.plugin):
+            if kind.params.get("subject") == "face":
+                vectors += len(self._host.get_vectors(kind.id))
+                self._database.erase_vectors(kind.id)
+        folder = self.crops_folder()
+        self._database.erase_images([folder.id] if folder else [], crops)
+        properties = self.known_properties()
+        self._database.erase_values(list(properties.values()))
+        self._database.remember("properties", {})
+        files = self._erase_files()
+        self._database.compact_files()
+        return {"faces": len(crops), "vectors": vectors, "properties": len(properties), "files": files}
+
+    def _erase_files(self) -> int:
+        """Crops, and the sheets of thumbnails of all images, which the host draws anew for its maps."""
+        crops = self._host.base_path / CROPS_FOLDER
+        files = len(list(crops.glob("*.jpg")))
+        for folder in (crops, self._host.base_path / "atlas"):
+            if folder.exists():
+                shutil.rmtree(folder)
+        return files
 
 
 def crop_name(photo: Photo, number: int) -> str:

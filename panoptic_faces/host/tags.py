@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from panoptic.core.databases.data.models import Property, Tag, UpsertCommit
 from panoptic.core.databases.entity_schema import OP_CREATE
 
 from ..core.errors import FacesError
-from ..services.tags import ExistingTag, Path, TagTree, place_tags, retagged
+from ..i18n import languages, text
+from ..services.tags import ExistingTag, Path, TagTree, mirrored, place_tags, plain, retagged
 from .database import Database
 
 TAG_DTYPES = ("tag", "multi_tags")
 TAG_COLOURS = 12
+
+# A face that carries one of these tags, of whatever property and in whatever language, is left out of every result.
+IGNORED = {plain(text(key, code)) for key in ("tag.not_a_face", "tag.ignore") for code in languages()}
 
 
 class Tags:
@@ -50,9 +54,22 @@ class Tags:
             raise FacesError("save_as_taken", name=name)
         return fit[0] if fit else None
 
-    def all_trees(self) -> list[TagTree]:
-        """Every property of tags of the project."""
-        return [self.tree(prop) for prop in self._host.get_properties() if _holds_tags(prop)]
+    def ignored(self) -> set[str]:
+        """The images that a person said are no faces, or to ignore, by a tag of any property."""
+        found: set[str] = set()
+        for prop in self._host.get_properties():
+            if _holds_tags(prop):
+                found |= self.tree(prop).carriers(IGNORED)
+        return found
+
+    def mirror(self, prop: Property, photo_of: Mapping[str, str], photos: Iterable[str]) -> int:
+        """Give photos the people of their faces, see ``mirrored``; the number of photos that changed."""
+        changed = mirrored(self.tree(prop), self._database.own_tags(prop.id), photo_of, photos, IGNORED)
+        if prop.dtype == "tag" and any(len(tags) > 1 for tags in changed.values()):
+            raise FacesError("people_property_single", name=prop.name)
+        if changed:
+            self._database.write_values({prop.id: changed})
+        return len(changed)
 
     def write(self, name: str, paths: Mapping[str, Path], under: int | None = None) -> None:
         """Give each image the tag at the end of its path of names, in one commit.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 Path = tuple[str, ...]
@@ -46,6 +46,13 @@ class TagTree:
         if not common:
             return None
         return self.tags[max(common, key=lambda tag: (len(self.with_ancestors([tag])), tag))]
+
+    def carriers(self, names: Collection[str]) -> set[str]:
+        """The images that carry a tag of one of these names, itself or by a descendant; see ``plain``."""
+        wanted = {tag.id for tag in self.tags.values() if plain(tag.name) in names}
+        if not wanted:
+            return set()
+        return {image for image, carried in self.carried.items() if self.with_ancestors(carried) & wanted}
 
     def names_below(self, level: ExistingTag | None, images: Iterable[str]) -> list[str | None]:
         """Of each image, the name of the tag just below ``level`` (None: at the top) that it carries.
@@ -99,3 +106,29 @@ def natural(name: str) -> tuple[str, int]:
     """A sort key that puts « Visage 10 » after « Visage 9 »."""
     head = name.rstrip("0123456789")
     return head, int(name[len(head):] or 0)
+
+
+def plain(name: str) -> str:
+    """A name as two people may type it: without capitals, outer spaces or curled apostrophes."""
+    return name.strip().casefold().replace("’", "'")
+
+
+def mirrored(people: TagTree, own: Collection[tuple[str, int]], photo_of: Mapping[str, str], photos: Iterable[str],
+             left_out: Collection[str]) -> dict[str, list[int]]:
+    """The new tags of the photos whose tags change, so that each carries the people of its faces.
+
+    people: the tags of faces and photos alike. own: image and tag of what an earlier run gave: it goes where no
+    face carries it any more; what a person gave to a photo stays. photo_of: face → photo. left_out: names of
+    tags, see ``plain``, that are no people.
+    """
+    no_people = {tag.id for tag in people.tags.values() if plain(tag.name) in left_out}
+    wanted: dict[str, set[int]] = {}
+    for face, photo in photo_of.items():
+        wanted.setdefault(photo, set()).update(set(people.carried.get(face, ())) - no_people)
+    changed: dict[str, list[int]] = {}
+    for photo in photos:
+        has = set(people.carried.get(photo, ()))
+        new = {tag for tag in has if (photo, tag) not in own} | wanted.get(photo, set())
+        if new != has:
+            changed[photo] = sorted(new)
+    return changed

@@ -1,0 +1,132 @@
+"""What a person says of faces stays said; what a person asks to forget is gone."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from panoptic_faces.core.errors import FacesError
+from panoptic_faces.launch import Panoptic
+
+from .person import Person
+from .test_people import carried, provenance
+
+
+@pytest.fixture
+def scanned(open_project: Callable[..., Panoptic], shared: Path) -> Panoptic:
+    panoptic = open_project(shared / "data/faces/bbt_cast", shared / "data/faces/groups")
+    panoptic.act("detect_faces")
+    panoptic.wait()
+    return panoptic
+
+
+def faces_of(tmp_path: Path, name: str) -> list[str]:
+    """The crops of the photos whose file name begins so."""
+    return sorted(sha1 for sha1, crop in provenance(tmp_path).items() if crop["photo"].startswith(name))
+
+
+def test_photos_mirror_the_people_of_their_faces(scanned: Panoptic, tmp_path: Path) -> None:
+    person, crops = Person(scanned), provenance(tmp_path)
+    group = [sha1 for sha1, crop in sorted(crops.items()) if crop["photo"] == "bbt1.jpg"]
+    photo = crops[group[0]]["sha1"]
+    person.tag_id("Sheldon", parent="Physiciens")
+    person.give(group[:1], "Sheldon")
+    person.give(group[1:2], "Penny")
+    person.give(group[2:3], "Ignorer")
+    person.give([photo], "plateau")
+    assert "1 photos" in scanned.act("tag_photos", people=person.property)["notifs"][0]["message"]
+    assert carried(scanned, "Personnes")[photo] == {"Sheldon", "Penny", "plateau"}
+
+    assert "0 photos" in scanned.act("tag_photos", people=person.property)["notifs"][0]["message"]
+    person.give(group[1:2], "Amy")
+    person.give(group[:1])
+    scanned.act("tag_photos", people=person.property)
+    assert carried(scanned, "Personnes")[photo] == {"Amy", "plateau"}
+    person.give(group[1:2])
+    scanned.act("tag_photos", people=person.property)
+    assert carried(scanned, "Personnes")[photo] == {"plateau"}
+
+
+def test_a_property_that_names_nobody_is_refused(scanned: Panoptic) -> None:
+    for wrong in (1, 10**9, "", None):
+        with pytest.raises(FacesError, match="propriété"):
+            scanned.act("tag_photos", people=wrong)
+
+
+def test_what_is_no_face_leaves_every_result(scanned: Panoptic, tmp_path: Path) -> None:
+    person = Person(scanned, "Corrections")
+    wrong = faces_of(tmp_path, "dogs")
+    assert wrong
+    person.give(wrong[:1], "Ce n'est pas un visage")
+    person.give(wrong[1:], "ignore")
+    result = scanned.act("cluster_faces")
+    assert set(wrong) <= set(result["groups"][-1]["sha1s"])
+    assert result["groups"][-1]["name"].startswith("Autres images")
+    scanned.act("detect_faces")
+    assert sorted(faces_of(tmp_path, "dogs")) == wrong
+
+
+def test_names_and_corrections_survive_another_run(scanned: Panoptic, tmp_path: Path) -> None:
+    first = scanned.act("cluster_faces", save_as="Personnes")
+    person = Person(scanned)
+    people = {group["name"]: group["sha1s"] for group in first["groups"] if group["score"]}
+    one, other = sorted(people, key=lambda name: -len(people[name]))[:2]
+    person.rename(one, "Élodie")
+    person.give(people[one][:1], other)
+    person.give(people[other][:1], "Jean-Noël")
+    before = carried(scanned, "Personnes")
+    for _ in range(2):
+        scanned.act("cluster_faces", save_as="Personnes")
+        assert carried(scanned, "Personnes") == before
+
+
+def test_new_photos_are_scanned_on_import_where_asked(open_project: Callable[..., Panoptic], shared: Path,
+                                                      tmp_path: Path) -> None:
+    panoptic = open_project(shared / "data/faces/bbt_cast/amy")
+    assert not (tmp_path / "project" / "faces").exists()
+    panoptic.post("/plugin_params", {"plugin": "PanopticFaces", "params": {"scan_on_import": True}})
+    open_project(shared / "data/faces/bbt_cast/raj")
+    panoptic.wait()
+    assert len(provenance(tmp_path)) == 10
+    panoptic.post("/plugin_params", {"plugin": "PanopticFaces", "params": {"scan_on_import": False}})
+
+
+def test_settings_out_of_range_are_refused_in_one_sentence(scanned: Panoptic) -> None:
+    with pytest.raises(FacesError, match="max_side must be a whole number from 256 to 8192; got 5"):
+        scanned.post("/plugin_params", {"plugin": "PanopticFaces", "params": {"max_side": 5}})
+    with pytest.raises(FacesError, match="min_face_size"):
+        scanned.post("/plugin_params", {"plugin": "PanopticFaces", "params": {"min_face_size": ""}})
+
+
+def test_forgetting_leaves_nothing_of_faces(scanned: Panoptic, tmp_path: Path) -> None:
+    result = scanned.act("cluster_faces", save_as="Personnes")
+    faces = len(provenance(tmp_path))
+    photos = {row[2] for row in scanned.get("/instances")} - set(provenance(tmp_path))
+    some = result["groups"][0]["sha1s"][0]
+    for word in ("", "oui", 3):
+        with pytest.raises(FacesError, match="OUBLIER"):
+            scanned.act("forget_faces", confirm=word)
+    message = scanned.act("forget_faces", confirm="oublier")["notifs"][0]["message"]
+    assert message == f"Effacés\u00a0: {faces} visages, {faces} vecteurs, 7 propriétés, {faces} fichiers."
+
+    project = tmp_path / "project"
+    assert {row[2] for row in scanned.get("/instances")} == photos
+    assert not (project / "faces").exists()
+    with closing(sqlite3.connect(project / "media.db")) as media, closing(sqlite3.connect(project / "data.db")) as data:
+        assert media.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
+        assert {sha1 for (sha1,) in media.execute("SELECT DISTINCT sha1 FROM images")} == photos
+        for database in (media, data):
+            assert database.execute("PRAGMA freelist_count").fetchone() == (0,)
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    for file in project.rglob("*"):
+        if file.is_file():
+            assert some.encode() not in file.read_bytes(), file
+    with pytest.raises(FacesError, match="detect_faces"):
+        scanned.act("cluster_faces")
+    scanned.act("detect_faces")
+    scanned.wait()
+    assert len(provenance(tmp_path)) == faces
