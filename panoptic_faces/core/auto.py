@@ -35,13 +35,13 @@ Floats = NDArray[np.float64]
 
 NEIGHBOURS = 48
 # Share of the faces that the joins by chance may misplace.
-ERROR = 0.003
+ERROR = 0.004
 # Groups that pairwise show no more than this correlation of identity are two people.
 IDENTITY = 0.65
 # Adoption: groups of so many faces adopt; their impostors count as so many draws of the corpus's.
 ESTABLISHED, COHORT_PRIOR = 3, 8
 # False discovery rate, where the adopting groups hold at least so many times the faces left over.
-DISCOVERY, ODDS = 0.1, 20.0
+DISCOVERY, ODDS = 0.2, 40.0
 # Pairs that chance explains this well never matter.
 HOPELESS = np.log(0.1)
 BLOCK = 4_000_000
