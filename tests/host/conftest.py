@@ -32,11 +32,15 @@ def panoptic(start_panoptic: Callable[[], AbstractContextManager]) -> Iterator[P
 
 @pytest.fixture
 def open_project(panoptic: Panoptic, tmp_path: Path) -> Callable[..., Panoptic]:
-    """Make a project on copies of some folders of photos and wait until they are in."""
+    """Make a project on copies of some photos or folders of photos and wait until they are in."""
     def make(*sources: Path) -> Panoptic:
         photos = tmp_path / "photos"
+        photos.mkdir(exist_ok=True)
         for source in sources:
-            shutil.copytree(source, photos / source.name, dirs_exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, photos / source.name, dirs_exist_ok=True)
+            else:
+                shutil.copy(source, photos)
         panoptic.open_project(tmp_path / "project", tmp_path.name)
         panoptic.import_folder(photos)
         return panoptic

@@ -18,7 +18,9 @@ from .test_people import carried, provenance
 
 @pytest.fixture
 def scanned(open_project: Callable[..., Panoptic], shared: Path) -> Panoptic:
-    panoptic = open_project(shared / "data/faces/bbt_cast", shared / "data/faces/groups")
+    groups = shared / "data/faces/groups"
+    panoptic = open_project(*(shared / "data/faces/bbt_cast" / name for name in ("amy", "raj", "sheldon")),
+                            groups / "bbt1.jpg", groups / "bbt4.jpg", groups / "dlib_faces/dogs.jpg")
     panoptic.act("detect_faces")
     panoptic.wait()
     return panoptic

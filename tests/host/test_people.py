@@ -142,7 +142,7 @@ def test_every_face_of_group_photos_is_found_and_named(open_project: Callable[..
 
 def test_saving_writes_nested_tags_and_a_second_run_keeps_them(open_project: Callable[..., Panoptic], shared: Path
                                                                ) -> None:
-    panoptic = open_project(shared / "data/faces/bbt_cast", shared / "data/faces/groups")
+    panoptic = open_project(shared / "data/faces/bbt_cast", shared / "data/faces/groups/historical")
     panoptic.act("detect_faces")
     panoptic.wait()
     result = panoptic.act("cluster_faces", save_as="Personnes")
