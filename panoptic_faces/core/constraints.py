@@ -130,6 +130,8 @@ def enforce(labels: Ints, faces: Faces) -> Ints:
     keep = (faces.person >= 0) | faces.linked
     alone = np.flatnonzero((atom_labels == NOISE) & keep)
     atom_labels[alone] = atom_labels.max(initial=-1) + 1 + np.arange(len(alone))
+    if not faces.apart and (faces.photo < 0).all() and np.count_nonzero(faces.person >= 0) < 2:
+        return atom_labels[faces.atom]
     sums, sizes = atom_sums(faces)
     photos, exclusion = faces.photos_of_atoms(), Exclusion(faces)
     result = atom_labels.copy()

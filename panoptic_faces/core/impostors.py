@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Similarities = NDArray[np.float32]
 
 # Each face is compared with at most so many others to learn what is usual.
-REFERENCES = 2_000
+REFERENCES = 1_000
 BINS = 400
 STEPS = 200
 # How much of a face's own deviation from the corpus is believed, and its weight against the corpus's mean.
@@ -74,22 +74,24 @@ def estimate(unit: Similarities, photo: NDArray[np.int64], good: NDArray[np.bool
     n, d = unit.shape
     able = np.flatnonzero(good)
     chosen = able[np.linspace(0, len(able) - 1, min(len(able), REFERENCES)).astype(np.int64)]
-    edges = np.linspace(-1, 1, BINS + 1)
-    middle = (edges[1:] + edges[:-1]) / 2
+    middle = (np.arange(BINS) + 0.5) * (2 / BINS) - 1
     counts = np.zeros(BINS)
     for _, block in _others(unit[able], np.searchsorted(able, chosen)):
-        counts += np.histogram(block, edges)[0]
-    certain = np.histogram(_same_photo(unit[able], photo[able]), edges)[0].astype(np.float64)
+        counts += np.bincount(_bins(block[block > -1.5]), minlength=BINS)
+    certain = np.bincount(_bins(_same_photo(unit[able], photo[able])), minlength=BINS).astype(np.float64)
     mean, spread, posterior = _fit(middle, counts, certain, len(able), np.sqrt(3 / d))
     posterior[middle > mean + 3 * spread] = 0.0
     offset = np.empty(n)
     for start, block in _others(unit, chosen):
-        bins = np.clip(((block + 1) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
-        weight = np.where(block > -1.5, posterior[bins], 0.0)
+        weight = np.where(block > -1.5, posterior.astype(np.float32)[_bins(block)], np.float32(0))
         prior = PRIOR_SHARE * len(chosen)
         own = ((weight * block).sum(axis=1) + prior * mean) / (weight.sum(axis=1) + prior)
         offset[start : start + len(block)] = mean / 2 + SHRINKAGE * (own - mean)
     return Impostors(mean, spread, offset)
+
+
+def _bins(similarities: Similarities) -> NDArray[np.int32]:
+    return np.clip(((similarities + 1) * np.float32(BINS / 2)).astype(np.int32), 0, BINS - 1)
 
 
 def _others(unit: Similarities, chosen: NDArray[np.int64]) -> Iterator[tuple[int, Similarities]]:

@@ -94,6 +94,26 @@ class Clusters:
             found[(photos[a] @ photos[b].T).nonzero()] = True
         return found
 
+    def may_follow(self, a: Ints, b: Ints, into: Ints, what: Ints) -> NDArray[np.bool_]:
+        """(e,) clusters ``what`` that may join ``into`` beside the pairs (a, b) and the others before them.
+
+        Cautious: who is known or has a cannot-link waits for a round of his own, and so does who shares a
+        photo with anybody before him.
+        """
+        free = self.person[what] < 0
+        if len(self.apart):
+            free &= ~np.isin(what, self.root[self.apart])
+        if len(self.on_photo) and len(what):
+            who = np.concatenate([a, b, what])
+            table = self.photos()[who].tocoo()
+            head = np.concatenate([a, a, into])[table.row]
+            order = np.lexsort((table.row, table.col, head))
+            head, photo = head[order], table.col[order]
+            again = np.append(False, (head[1:] == head[:-1]) & (photo[1:] == photo[:-1]))
+            late = table.row[order][again] - 2 * len(a)
+            free[late[late >= 0]] = False
+        return free
+
     def merge(self, a: Ints, b: Ints) -> Ints:
         """Let clusters b become part of clusters a, none of them in b. Returns (m,) what each one is now."""
         for values in (self.own, self.sums, self.offset, self.size):
@@ -107,43 +127,65 @@ class Clusters:
         return now
 
 
-# (clusters, a, b, product) → (e,) scores: pairs of a positive score may join, the highest first.
+# (clusters, a, b, product) → (e,) scores: pairs of a positive score may join, the highest first; −∞ = never.
 Score = Callable[[Clusters, Ints, Ints, Floats], Floats]
 
 
 def agglomerate(clusters: Clusters, a: Ints, b: Ints, score: Score) -> None:
     """Join clusters along the edges (a, b), the best first, until no score is positive.
 
-    Edges that score −∞ are forgotten. Ties are broken by the numbers of the clusters.
+    In a round, among the pairs whose score comes near the best one's, those join that are best for both
+    sides, and with them the clusters that find their own best there: else a person of 500 faces, to whom one
+    face joins after the other, would take 500 rounds. Ties are broken by the numbers of the clusters.
     """
     m = len(clusters.size)
     a, b, scores = _measure(clusters, a, b, score)
     while len(scores) and scores.max() > 0:
         level = max(0.0, NEAR * float(scores.max()) - LAST)
-        candidates = np.flatnonzero(scores > level)
-        barred = clusters.forbidden(a[candidates], b[candidates])
-        scores[candidates[barred]] = -np.inf
-        candidates = candidates[~barred]
-        candidates = candidates[np.lexsort((b[candidates], a[candidates], -scores[candidates]))]
-        rank = np.arange(len(candidates))
-        first = np.full(m, len(candidates))
-        np.minimum.at(first, a[candidates], rank)
-        np.minimum.at(first, b[candidates], rank)
-        both = candidates[(first[a[candidates]] == rank) & (first[b[candidates]] == rank)]
-        now = clusters.merge(a[both], b[both])
+        near = np.flatnonzero(scores > level)
+        barred = clusters.forbidden(a[near], b[near])
+        scores[near[barred]] = -np.inf
+        near = near[~barred]
+        into, what = _joins(clusters, a[near], b[near], scores[near])
+        now = clusters.merge(into, what)
         touched = np.zeros(m, dtype=bool)
-        touched[a[both]] = touched[b[both]] = True
+        touched[into] = touched[what] = True
         stale = touched[a] | touched[b]
         fresh = _measure(clusters, now[a[stale]], now[b[stale]], score)
         kept = ~stale & (scores > -np.inf)
-        a, b = np.concatenate([a[kept], fresh[0]]), np.concatenate([b[kept], fresh[1]])
-        scores = np.concatenate([scores[kept], fresh[2]])
+        a, b, scores = (np.concatenate([old[kept], new])
+                        for old, new in zip((a, b, scores), fresh, strict=True))
+
+
+def _joins(clusters: Clusters, a: Ints, b: Ints, scores: Floats) -> tuple[Ints, Ints]:
+    """Which clusters take which others in this round; none both takes and is taken."""
+    m = len(clusters.size)
+    order = np.lexsort((b, a, -scores))
+    a, b = a[order], b[order]
+    rank = np.arange(len(a))
+    first = np.full(m, len(a))
+    np.minimum.at(first, a, rank)
+    np.minimum.at(first, b, rank)
+    for_a, for_b = first[a] == rank, first[b] == rank
+    both = for_a & for_b
+    head = np.full(m, -1)
+    head[a[both]] = head[b[both]] = a[both]
+    # Followers: their best partner joins another in this round.
+    what = np.concatenate([a[for_a & ~for_b], b[for_b & ~for_a]])
+    partner = np.concatenate([b[for_a & ~for_b], a[for_b & ~for_a]])
+    at = np.concatenate([rank[for_a & ~for_b], rank[for_b & ~for_a]])
+    into = head[partner]
+    follows = (into >= 0) & (head[what] < 0)
+    what, into = what[follows][np.argsort(at[follows])], into[follows][np.argsort(at[follows])]
+    free = clusters.may_follow(a[both], b[both], into, what)
+    return np.concatenate([a[both], into[free]]), np.concatenate([b[both], what[free]])
 
 
 def _measure(clusters: Clusters, a: Ints, b: Ints, score: Score) -> tuple[Ints, Ints, Floats]:
     """The distinct edges among these, lower number first, with their scores."""
     m = len(clusters.size)
-    key = np.unique((np.minimum(a, b) * m + np.maximum(a, b))[a != b])
+    key = np.sort((np.minimum(a, b) * m + np.maximum(a, b))[a != b])
+    key = key[np.append(True, key[1:] != key[:-1])] if len(key) else key
     a, b = key // m, key % m
     scores = score(clusters, a, b, clusters.product(a, b))
     kept = scores > -np.inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -90,7 +91,7 @@ def nearest(unit: NDArray[np.float32], k: int, seed: int = 0
     """The k most similar others of each row, as pairs that occur once.
 
     unit: (n, d) float32 unit vectors. Returns (e,) rows ``a``, (e,) rows ``b`` > a and (e,) similarities,
-    sorted by (a, b). Exact up to ``EXACT_UP_TO`` rows, by blocks; beyond by FAISS's inverted file (Johnson et
+    sorted by (a, b). Exact up to ``EXACT_UP_TO`` rows; beyond by FAISS's inverted file (Johnson et
     al. 2017), seeded, whose cells grow with the square root of n.
     """
     n = len(unit)
@@ -98,39 +99,31 @@ def nearest(unit: NDArray[np.float32], k: int, seed: int = 0
     if k < 1:
         none = np.zeros(0, dtype=np.int64)
         return none, none, np.zeros(0, dtype=np.float32)
+    index = _index(unit, seed)
     rows, columns, values = [], [], []
-    for start, found, similar in (_exact if n <= EXACT_UP_TO else _inverted_file)(unit, k, seed):
-        row = np.repeat(np.arange(start, start + len(found)), found.shape[1])
+    for start in range(0, n, 8192):
+        similar, found = index.search(unit[start : start + 8192], k + 1)
+        row = np.repeat(np.arange(start, start + len(found)), k + 1)
         keep = (found.ravel() != row) & (found.ravel() >= 0)
         rows.append(row[keep])
-        columns.append(found.ravel()[keep].astype(np.int64))
+        columns.append(found.ravel()[keep])
         values.append(similar.ravel()[keep])
-    row, column = np.concatenate(rows), np.concatenate(columns)
-    key, first = np.unique(np.minimum(row, column) * n + np.maximum(row, column), return_index=True)
-    return key // n, key % n, np.concatenate(values)[first]
+    row, column, value = np.concatenate(rows), np.concatenate(columns), np.concatenate(values)
+    key = np.minimum(row, column) * n + np.maximum(row, column)
+    order = np.argsort(key, kind="stable")
+    order = order[np.append(True, key[order][1:] != key[order][:-1])]
+    return key[order] // n, key[order] % n, value[order]
 
 
-_Found = Iterator[tuple[int, NDArray[np.int64], NDArray[np.float32]]]
-
-
-def _exact(unit: NDArray[np.float32], k: int, seed: int) -> _Found:
-    for start, block in similarity_blocks(unit):
-        block[np.arange(len(block)), np.arange(start, start + len(block))] = -2
-        found = np.argpartition(-block, k - 1, axis=1)[:, :k]
-        yield start, found, np.take_along_axis(block, found, axis=1)
-
-
-def _inverted_file(unit: NDArray[np.float32], k: int, seed: int) -> _Found:
+def _index(unit: NDArray[np.float32], seed: int) -> Any:
     import faiss
 
     n, d = unit.shape
-    cells = int(4 * np.sqrt(n))
-    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, cells, faiss.METRIC_INNER_PRODUCT)
-    index.cp.seed, index.cp.niter = seed + 1, 6
-    index.cp.max_points_per_centroid = 48
-    index.train(unit)
+    index = faiss.IndexFlatIP(d)
+    if n > EXACT_UP_TO:
+        index = faiss.IndexIVFFlat(index, d, int(4 * np.sqrt(n)), faiss.METRIC_INNER_PRODUCT)
+        index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed + 1, 6, 48
+        index.train(unit)
+        index.nprobe = 24
     index.add(unit)
-    index.nprobe = 24
-    for start in range(0, n, 8192):
-        similar, found = index.search(unit[start : start + 8192], k + 1)
-        yield start, found, similar
+    return index
