@@ -19,7 +19,7 @@ ALLOWED = {
     "host": {"host", "services", "models", "core", "i18n"},
     "i18n": set(),
     "launch": {"core"},
-    "cli": {"launch", "services", "models", "core", "i18n"},
+    "cli": {"cli", "launch", "services", "models", "core", "i18n"},
     "__init__": {"host"},
     "__main__": {"cli"},
 }

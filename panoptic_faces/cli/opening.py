@@ -1,4 +1,4 @@
-"""The command line; the same words as the page."""
+"""``open``: a folder of photos in Panoptic, its faces found and grouped."""
 
 from __future__ import annotations
 
@@ -13,49 +13,26 @@ import click
 import platformdirs
 from tqdm import tqdm
 
-from .core.errors import FacesError
-from .i18n import system_language, text
-
-LANGUAGE = system_language()
+from .common import described, folder, say
 
 
-def say(key: str, **values: Any) -> str:
-    return text(f"cli.{key}", LANGUAGE, **values)
-
-
-class Sentences(click.Group):
-    """Commands whose FacesErrors end as one sentence and exit code 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except FacesError as error:
-            raise click.ClickException(error.sentence(LANGUAGE)) from error
-
-
-@click.group(cls=Sentences, help=say("help"), context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="panoptic_faces")
-def main() -> None:
-    pass
-
-
-@main.command("open", help=say("open.help"))
-@click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
-@click.option("--project", type=click.Path(file_okay=False, path_type=Path), help=say("open.project"))
+@click.command("open", help=described("open"))
+@click.argument("photos", type=folder(exists=True), required=False)
+@click.option("--project", type=folder(), help=say("open.project"))
 @click.option("--port", type=click.IntRange(1, 65535), help=say("open.port"))
 def open_command(photos: Path | None, project: Path | None, port: int | None) -> None:
-    from .launch import running
-    from .services.demo import demo_photos
+    from ..launch import running
+    from ..services.demo import demo_photos
 
     photos = (photos or demo_photos()).resolve()
-    folder = (project or _project_of(photos)).resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    home = (project or _project_of(photos)).resolve()
+    home.parent.mkdir(parents=True, exist_ok=True)
     log = Path(platformdirs.user_log_dir("panoptic_faces", appauthor=False)) / "panoptic.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     click.echo(say("open.starting", log=log))
     with running(port, log=log) as (panoptic, process):
         panoptic.register_plugin()
-        panoptic.open_project(folder, photos.name)
+        panoptic.open_project(home, photos.name)
         with _Progress() as progress:
             panoptic.import_folder(photos, progress)
             task = panoptic.act("detect_faces")["task_id"]
@@ -74,24 +51,6 @@ def open_command(photos: Path | None, project: Path | None, port: int | None) ->
                 process.wait()
             except KeyboardInterrupt:
                 click.echo()
-
-
-@main.command(help=say("weights.help"))
-@click.option("--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help=say("weights.folder"))
-@click.option("--fetch/--no-fetch", default=True, help=say("weights.fetch"))
-def weights(folder: Path | None, fetch: bool) -> None:
-    from .models.registry import WEIGHTS
-    from .models.weights import weights_path
-
-    failed = False
-    for row in WEIGHTS:
-        try:
-            found = str(weights_path(row, folder, offline=not fetch))
-        except FacesError as error:
-            failed, found = True, error.sentence(LANGUAGE)
-        click.echo(f"{row.name}\t{row.bytes:,} B\t{row.licence}\tsha256 {row.sha256}\n    {found}")
-    if failed:
-        sys.exit(1)
 
 
 def _project_of(photos: Path) -> Path:

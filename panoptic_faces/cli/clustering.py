@@ -1,0 +1,120 @@
+"""``cluster`` and ``runs``: faces into people and files, and what earlier runs gave."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..core.errors import FacesError
+from ..core.faces import CLUSTERERS
+from .common import LANGUAGE, Bar, Whole, described, folder, json_option, model_options, say, sources, tell
+from .encoding import encoded, leave_with
+
+if TYPE_CHECKING:
+    from ..services.crops import FaceCrops
+    from ..services.encode import Encoding
+    from ..services.face_table import FaceTable
+
+FACES = "faces.npz"
+
+
+@click.command("cluster", help=described("cluster"))
+@sources()
+@click.option("--out", required=True, type=folder(), help=say("cluster.out"))
+@click.option("--method", default="auto", metavar="NAME", help=say("cluster.method", allowed=", ".join(CLUSTERERS)))
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help=say("cluster.set"))
+@click.option("--min-size", default=1, type=Whole(1), metavar="N", help=say("cluster.min_size"))
+@click.option("--seed", default=0, type=Whole(0), metavar="N", help=say("cluster.seed"))
+@click.option("--save", default="crops", type=click.Choice(("crops", "photos", "links", "none")), metavar="WHAT",
+              help=say("cluster.save"))
+@model_options
+@json_option
+def cluster_command(photos: tuple[Path, ...], out: Path, method: str, settings: tuple[str, ...], min_size: int,
+                    seed: int, save: str, detector: str, model: str, normalisation: str | None, jobs: int | None,
+                    as_json: bool) -> None:
+    from ..services.crops import FaceCrops
+    from ..services.export import export_people
+    from ..services.people import group_faces
+
+    chosen = assignments(settings)
+    check_method(method, chosen)
+    crops, begun = FaceCrops(), time.perf_counter()
+    table, encoding = _faces(photos, out, crops, detector, model, normalisation, jobs)
+    if not len(table):
+        raise FacesError("no_faces_found")
+    rows, after_encoding = table.rows(), time.perf_counter()
+    with Bar("group", None):
+        groups, rest = group_faces([row.id for row in rows], table.vectors, rows, LANGUAGE, method=method,
+                                   min_size=min_size, seed=seed, **chosen)
+    grouped = time.perf_counter()
+    with Bar("cut", len(rows)) as progress:
+        missing = crops.complete(rows, workers=jobs, seen=progress.step)
+    parameters = {"method": method, "min_size": min_size, "seed": seed, **chosen, **table.settings}
+    seconds = {"encode": round(after_encoding - begun, 2), "group": round(grouped - after_encoding, 2)}
+    with Bar("export", None) as progress:
+        line = export_people(groups, rest, rows, table.vectors, crops, out, LANGUAGE, save=save,
+                             parameters=parameters, seconds=seconds, seen=progress.at)
+    crops.close()
+    if missing:
+        click.echo(say("cluster.missing", count=len(missing)), err=True)
+    tell(line, as_json, say("cluster.done", **line["counts"], out=out / line["folder"]))
+    if encoding:
+        leave_with(encoding)
+
+
+def check_method(method: str, chosen: dict[str, Any]) -> None:
+    """Raise the FacesErrors of a method and its parameters now, before photos are read for an hour."""
+    import numpy as np
+
+    from ..core.faces import cluster_faces
+
+    cluster_faces(np.zeros((0, 2), dtype=np.float32), method, **chosen)
+
+
+def assignments(settings: tuple[str, ...]) -> dict[str, str]:
+    """``("eps=0.5", …)`` as a dictionary; raises FacesError ``assignments``."""
+    pairs = [setting.partition("=") for setting in settings]
+    for setting, (name, sign, value) in zip(settings, pairs, strict=True):
+        if not (name.strip() and sign and value.strip()) or name.strip() in ("seed", "min_size", "method"):
+            raise FacesError("assignments", got=setting)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _faces(photos: tuple[Path, ...], out: Path, crops: FaceCrops, detector: str, model: str,
+           normalisation: str | None, jobs: int | None) -> tuple[FaceTable, Encoding | None]:
+    """The faces of one file of faces, or of photos, which are encoded into the output's folder."""
+    from ..services.face_table import SUFFIXES, read_table
+
+    if len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() in SUFFIXES:
+        return read_table(photos[0]), None
+    done = encoded(photos, out / FACES, detector, model, normalisation, jobs, crops=crops)
+    return done.table, done
+
+
+@click.command("runs", help=described("runs"))
+@click.argument("out", metavar="DIR", type=folder(exists=True))
+@click.option("--compare", nargs=2, type=int, metavar="RUN RUN", help=say("runs.compare"))
+@json_option
+def runs_command(out: Path, compare: tuple[int, int] | None, as_json: bool) -> None:
+    from ..services.run_log import compare_runs, read_runs
+
+    if compare:
+        found = compare_runs(out, *compare)
+        lines = [say("runs.common", faces=found["faces"])]
+        lines += [f"{name}\t{before}\t{after}" for part in ("differences", "counts")
+                  for name, (before, after) in found[part].items()]
+        lines += [f"{name}\t{value:.4f}" for name, value in found["agreement"].items()
+                  if name.startswith(("bcubed", "ari", "ami"))]
+        tell(found, as_json, "\n".join(lines))
+        return
+    runs = read_runs(out)
+    columns = ("run", "started", "method", "faces", "people", "unassigned", "mean_score", "seconds")
+    lines = ["\t".join(say(f"runs.{name}") for name in columns)]
+    for run in runs:
+        values = {**run, **run["parameters"], **run["counts"], **run["scores"],
+                  "seconds": f"{sum(run['seconds'].values()):.1f}"}
+        lines.append("\t".join(str(values.get(name, "–")) for name in columns))
+    tell(runs, as_json, "\n".join(lines))

@@ -1,0 +1,64 @@
+"""``encode``: photos into a file of faces."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..core.errors import FacesError
+from ..i18n import text
+from .common import LANGUAGE, SOME_UNREADABLE, Bar, Whole, described, json_option, model_options, say, sources, tell
+
+if TYPE_CHECKING:
+    from ..services.crops import FaceCrops
+    from ..services.encode import Encoding
+
+
+@click.command("encode", help=described("encode"))
+@sources()
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help=say("encode.out"))
+@model_options
+@click.option("--max-side", default=2048, type=Whole(256, 8192), metavar="N", help=say("max_side"))
+@click.option("--min-face-size", default=24, type=Whole(8, 1000), metavar="N", help=say("min_face_size"))
+@json_option
+def encode_command(photos: tuple[Path, ...], out: Path, detector: str, model: str, normalisation: str | None,
+                   jobs: int | None, max_side: int, min_face_size: int, as_json: bool) -> None:
+    done = encoded(photos, out, detector, model, normalisation, jobs, max_side=max_side, min_face_size=min_face_size)
+    answer = {"photos": len(done.table.photos), "faces": len(done.table), "new_photos": done.new,
+              "unreadable": [{"photo": row.path, "error": row.error} for row in done.unreadable], "out": str(out),
+              "csv": str(out.with_suffix(".csv"))}
+    tell(answer, as_json, say("encode.done", photos=answer["photos"], new=done.new, faces=answer["faces"], out=out,
+                              csv=out.with_suffix(".csv").name))
+    leave_with(done)
+
+
+def encoded(photos: Sequence[Path], out: Path, detector: str, model: str, normalisation: str | None,
+            jobs: int | None, *, max_side: int = 2048, min_face_size: int = 24, crops: FaceCrops | None = None
+            ) -> Encoding:
+    """Encode photos as the options say, with a bar."""
+    from ..models.choices import choose_models
+    from ..services.encode import encode, find_photos
+    from ..services.face_table import SUFFIXES
+    from ..services.scan import FaceScanner
+
+    if out.suffix.lower() not in SUFFIXES:
+        raise FacesError("faces_suffix", got=out.name, allowed=" | ".join(SUFFIXES))
+    chosen = choose_models(detector, model, normalisation, max_side)
+    settings = {**chosen.settings, "max_side": str(max_side), "min_face_size": str(min_face_size)}
+    found = find_photos(photos)
+    with Bar("encode", len(found)) as progress:
+        return encode(found, out, FaceScanner(chosen.make, min_face_size), settings, workers=jobs, crops=crops,
+                      seen=progress.step)
+
+
+def leave_with(done: Encoding) -> None:
+    """Name the photos that could not be read, and leave with the code that says so."""
+    for row in done.unreadable[:10]:
+        click.echo(f"{row.path}: {text('cli.unreadable', LANGUAGE)}", err=True)
+    if done.unreadable:
+        click.echo(say("unreadable_count", count=len(done.unreadable)), err=True)
+        sys.exit(SOME_UNREADABLE)

@@ -1,0 +1,75 @@
+"""``xmp-write`` and ``xmp-read``: names and boxes that other programs read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..core.errors import FacesError
+from .common import LANGUAGE, SOME_UNREADABLE, Bar, described, folder, json_option, say, sources, tell
+
+
+@click.command("xmp-write", help=described("xmp-write"))
+@click.argument("run", metavar="RUN", type=click.Path(exists=True, path_type=Path))
+@click.option("--into", default="sidecars", type=click.Choice(("sidecars", "copies", "originals")), metavar="WHERE",
+              help=say("xmp-write.into"))
+@click.option("--out", type=folder(), help=say("xmp-write.out"))
+@click.option("--merge", is_flag=True, help=say("xmp-write.merge"))
+@click.option("--change-originals", "sure", is_flag=True, help=say("xmp-write.sure"))
+@json_option
+def xmp_write_command(run: Path, into: str, out: Path | None, merge: bool, sure: bool, as_json: bool) -> None:
+    from ..services.xmp import write_people
+
+    faces = _people_of(run)
+    with Bar("xmp", len(faces)) as progress:
+        written = write_people(faces, into, out, merge=merge, sure=sure, seen=progress.step)
+    for photo, error in written.skipped[:10]:
+        click.echo(f"{photo}: {error.sentence(LANGUAGE)}", err=True)
+    answer = {"written": [str(file) for file in written.files],
+              "skipped": [{"photo": str(photo), "error": error.code} for photo, error in written.skipped]}
+    tell(answer, as_json, say("xmp-write.done", count=len(written.files), skipped=len(written.skipped)))
+    if written.skipped:
+        sys.exit(SOME_UNREADABLE)
+
+
+@click.command("xmp-read", help=described("xmp-read"))
+@sources()
+@json_option
+def xmp_read_command(photos: tuple[Path, ...], as_json: bool) -> None:
+    from ..services.encode import find_photos
+    from ..services.xmp import read_photo
+
+    found: list[dict[str, Any]] = []
+    failed = False
+    for photo in find_photos(photos):
+        try:
+            found += [{"photo": str(photo), "name": region.name, "box": [round(part, 6) for part in region.box]}
+                      for region in read_photo(photo)]
+        except FacesError as error:
+            failed = True
+            click.echo(f"{photo}: {error.sentence(LANGUAGE)}", err=True)
+    lines = ["\t".join([row["photo"], row["name"], *(f"{part:.4f}" for part in row["box"])]) for row in found]
+    tell(found, as_json, "\n".join(lines))
+    if failed:
+        sys.exit(SOME_UNREADABLE)
+
+
+def _people_of(run: Path) -> dict[Path, list[tuple[str, list[int]]]]:
+    """The named boxes of every photo of a run, given by its folder or its people.json."""
+    from ..services.run_log import PEOPLE
+
+    file = run / PEOPLE if run.is_dir() else run
+    try:
+        written = json.loads(file.read_text(encoding="utf-8"))
+        faces: dict[Path, list[tuple[str, list[int]]]] = defaultdict(list)
+        for person in written["people"]:
+            for face in person["faces"]:
+                faces[Path(face["photo"])].append((person["name"], face["box"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FacesError("run_unreadable", file=str(file)) from error
+    return dict(sorted(faces.items()))
