@@ -87,7 +87,8 @@ def means(rows: Floats, order: Labels, labels: Labels, k: int) -> Floats:
     by_label = order[np.argsort(labels[order], kind="stable")]
     pointers = np.concatenate([[0], np.cumsum(counts)])
     chosen = sp.csr_matrix((np.ones(len(rows), dtype=np.float32), by_label, pointers), shape=(k, len(rows)))
-    found: Floats = np.asarray(chosen @ rows) / np.maximum(counts, 1)[:, None].astype(np.float32)
+    found: Floats = np.asarray(chosen @ rows, dtype=np.float32)
+    found /= np.maximum(counts, 1).astype(np.float32)[:, None]
     return found
 
 
