@@ -43,7 +43,7 @@ ESTABLISHED, COHORT_PRIOR = 3, 8
 # False discovery rate, where the adopting groups hold at least so many times the faces left over.
 DISCOVERY, ODDS = 0.2, 40.0
 # Pairs that chance explains this well never matter.
-HOPELESS = np.log(0.1)
+HOPELESS = np.log(0.05)
 BLOCK = 4_000_000
 
 

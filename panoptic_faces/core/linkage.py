@@ -13,7 +13,7 @@ from .constraints import Faces, Ints, atom_sums
 Floats = NDArray[np.float64]
 CHUNK = 65_536
 # A round joins the pairs whose score comes near the best one's; the last rounds join all that is positive.
-NEAR, LAST = 0.8, 0.5
+NEAR, LAST = 0.7, 0.5
 
 
 class Clusters:

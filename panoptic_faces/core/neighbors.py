@@ -124,6 +124,6 @@ def _index(unit: NDArray[np.float32], seed: int) -> Any:
         index = faiss.IndexIVFFlat(index, d, int(4 * np.sqrt(n)), faiss.METRIC_INNER_PRODUCT)
         index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed + 1, 6, 48
         index.train(unit)
-        index.nprobe = 24
+        index.nprobe = 16
     index.add(unit)
     return index
