@@ -10,9 +10,11 @@ from pydantic import BaseModel, ValidationError, field_validator
 
 from ..core.errors import FacesError
 from ..core.faces import CLUSTERERS
+from ..core.people import RECOGNIZERS
 from .results import told
 
 Method = Enum("Method", [(name, name) for name in CLUSTERERS])  # type: ignore[misc]
+Recognizer = Enum("Recognizer", [(name, name) for name in RECOGNIZERS])  # type: ignore[misc]
 
 
 class Settings(BaseModel):
@@ -23,6 +25,7 @@ class Settings(BaseModel):
     max_side: int = 2048
     min_face_size: int = 24
     scan_on_import: bool = False
+    people: str = ""
 
     @field_validator("max_side")
     @classmethod

@@ -26,6 +26,7 @@ def _group(group: Group, language: str) -> HostGroup:
     made = HostGroup(sha1s=list(group.images), name=group.name)
     if group.score is not None:
         made.score = Score(float(group.score), 0.0, 100.0, text("score.group", language), max_is_best=False)
-        made.scores = ScoreList([float(similarity) for similarity in group.similarities], 0.0, 1.0,
-                                text("score.image", language), max_is_best=True)
+    if group.image_scores:
+        made.scores = ScoreList([float(value) for value in group.image_scores], 0.0, 1.0,
+                                text(group.image_score, language), max_is_best=True)
     return made

@@ -54,6 +54,26 @@ class Tags:
             raise FacesError("save_as_taken", name=name)
         return fit[0] if fit else None
 
+    def ensure(self, name: str) -> Property:
+        """The property of tags of that name, made where it is missing."""
+        found = self.named(name)
+        if found is None:
+            found = self._new_property(name)
+            self._host.apply_upsert_commit(UpsertCommit(properties={found.id: found}))
+        return found
+
+    def move(self, source: Property, target: Property, names: Mapping[str, str]) -> None:
+        """Give images the tags of these names in one property and take all of theirs in another, in one commit."""
+        tree = self.tree(target)
+        known = {name: tag for tag, name in tree.displayed().items()}
+        placed, missing = place_tags((), {(name,) for name in names.values() if name not in known}, None,
+                                     allocate=lambda count: self._database.allocate("tags", count))
+        commit = UpsertCommit(tags={tag.id: _made(tag, target) for tag in missing})
+        ids = {**known, **{path[0]: tag for path, tag in placed.items()}}
+        values = retagged(tree.carried, {image: ids[name] for image, name in names.items()}, None,
+                          single=target.dtype == "tag")
+        self._database.write_values({target.id: values, source.id: dict.fromkeys(names, [])}, commit)
+
     def ignored(self) -> set[str]:
         """The images that a person said are no faces, or to ignore, by a tag of any property."""
         found: set[str] = set()
@@ -80,19 +100,26 @@ class Tags:
         commit = UpsertCommit()
         prop = self.named(name)
         if prop is None:
-            new_id = self._database.allocate("properties", 1)[0]
-            prop = Property(id=new_id, dtype="multi_tags", mode="sha1", name=name, access="write",
-                            tag_list_id=new_id, commit_id=0, operation=OP_CREATE)
-            commit.properties[new_id] = prop
+            prop = self._new_property(name)
+            commit.properties[prop.id] = prop
         tree = self.tree(prop)
         placed, missing = place_tags(tree.tags.values(), paths.values(), under,
                                      allocate=lambda count: self._database.allocate("tags", count))
         for tag in missing:
-            commit.tags[tag.id] = Tag(id=tag.id, list_id=prop.tag_list_id, value=tag.name, parents=list(tag.parents),
-                                      color=tag.id % TAG_COLOURS, commit_id=0, operation=OP_CREATE)
+            commit.tags[tag.id] = _made(tag, prop)
         values = retagged(tree.carried, {sha1: placed[path] for sha1, path in paths.items()}, under,
                           single=prop.dtype == "tag")
         self._database.write_values({prop.id: values}, commit)
+
+    def _new_property(self, name: str) -> Property:
+        new_id = self._database.allocate("properties", 1)[0]
+        return Property(id=new_id, dtype="multi_tags", mode="sha1", name=name, access="write", tag_list_id=new_id,
+                        commit_id=0, operation=OP_CREATE)
+
+
+def _made(tag: ExistingTag, prop: Property) -> Tag:
+    return Tag(id=tag.id, list_id=prop.tag_list_id, value=tag.name, parents=list(tag.parents),
+               color=tag.id % TAG_COLOURS, commit_id=0, operation=OP_CREATE)
 
 
 def _holds_tags(prop: Property) -> bool:

@@ -26,16 +26,17 @@ class DetectFacesTask(Task):
 
     make_scanner: gives the scanner and the id of its vectors' type; it may raise FacesError.
     sha1s: the selection; crops and scanned photos in it are passed over when the task starts.
-    log: the file that names the photos that could not be read.
+    log: the file that names the photos that could not be read. then: called once the scan has ended by itself.
     """
 
     def __init__(self, project: Project, make_scanner: Callable[[], tuple[FaceScanner, int]], sha1s: list[str],
-                 log: Path) -> None:
+                 log: Path, then: Callable[[], None] | None = None) -> None:
         super().__init__()
         self._project = project
         self._make_scanner = make_scanner
         self._sha1s = sha1s
         self._log = log
+        self._then = then
         self._language = project.language()
         self._faces = 0
         # The page refreshes its folders when a task with "Import" in its id ends.
@@ -49,6 +50,8 @@ class DetectFacesTask(Task):
         try:
             scanner, type_id = self._make_scanner()
             self._scan(scanner, missing, type_id)
+            if self._then and not self.is_cancelled():
+                self._then()
         except FacesError as error:
             self._give_up(len(missing) - self.state.done - self.state.failed, error.sentence(self._language))
         except Exception as error:

@@ -19,13 +19,15 @@ class Group:
     """A named group of images.
 
     score: 100 × mean cosine distance to the centroid, 0 = identical; None where there is nothing to measure.
-    similarities: of each image to the centroid, 0–1; empty where there is no score.
+    image_scores: of each image, 0–1, more is better; empty where there is none. image_score: the key of the sentence
+    that says what they are.
     """
 
     name: str
     images: list[str]
     score: float | None = None
-    similarities: tuple[float, ...] = ()
+    image_scores: tuple[float, ...] = ()
+    image_score: str = "score.image"
 
 
 def is_poor(size: float, confidence: float, sharpness: float) -> bool:

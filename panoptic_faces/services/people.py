@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.faces import cluster_faces
+from ..core.neighbors import unit_vectors
+from ..core.people import recognize, train_recognizer
+from ..core.suggestions import suggest_merges, suggest_splits
 from ..core.types import NOISE
 from ..i18n import text
 from .organise import Group, as_groups, is_poor, unassigned
@@ -47,6 +50,84 @@ def group_faces(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequ
     new_names = _new_names(set(names), within, language)
     return (as_groups(clustering, images, lambda cluster: given.get(cluster) or next(new_names)),
             unassigned(clustering, images))
+
+
+def recognize_faces(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequence[Face], language: str, *,
+                    people: Sequence[str | None], wanted: Collection[str], max_false_accepts: float = 0.01,
+                    method: str = "centroid") -> tuple[list[Group], list[str], dict[str, str]]:
+    """The named people among the wanted crops, best group first; the unknown ones; and who was recognised.
+
+    images, vectors, faces: as for ``group_faces``. people: (n,) the person whom a crop was given to, None = nobody;
+    those are learned from, and stay where they are. Raises the FacesErrors of ``core.people``.
+    """
+    named = np.array([name is not None for name in people], dtype=bool)
+    recognizer = train_recognizer(vectors[named], [name for name in people if name is not None], method=method)
+    asked = np.flatnonzero(~named).tolist()
+    photos = [faces[index].photo_sha1 for index in asked]
+    found = recognize(recognizer, vectors[asked], groups=photos, max_false_accepts=max_false_accepts)
+    person_of, probability = list(people), np.ones(len(people))
+    taken = {(face.photo_sha1, name) for face, name in zip(faces, people, strict=True) if name is not None}
+    for index, label, sure in zip(asked, found.labels, found.probabilities, strict=True):
+        name = found.people[label] if label != NOISE else None
+        # Who is named on a photo already is not on it a second time.
+        if name is not None and (faces[index].photo_sha1, name) not in taken:
+            person_of[index], probability[index] = name, sure
+    members: dict[str, list[int]] = {}
+    unknown: list[str] = []
+    for index, (image, name) in enumerate(zip(images, person_of, strict=True)):
+        if image in wanted and name is None:
+            unknown.append(image)
+        elif image in wanted:
+            members.setdefault(str(name), []).append(index)
+    groups = [_person(name, np.array(own), images, vectors, probability) for name, own in members.items()]
+    groups.sort(key=lambda group: (group.score is None, group.score or 0.0, group.name))
+    new = {images[index]: str(person_of[index]) for index in asked if person_of[index] is not None}
+    return groups, unknown, new
+
+
+def _person(name: str, members: NDArray[np.int64], images: Sequence[str], vectors: NDArray[np.float32],
+            probability: NDArray[np.float64]) -> Group:
+    unit = unit_vectors(vectors[members])
+    middle = unit.mean(axis=0, dtype=np.float64)
+    near = unit @ (middle / np.linalg.norm(middle))
+    order = members[np.lexsort((-near, -probability[members]))]
+    score = float(100 * (1 - near.mean())) if len(members) > 1 else None
+    return Group(name, [images[index] for index in order], None if score is None else max(score, 0.0),
+                 tuple(float(probability[index]) for index in order), "score.probability")
+
+
+def questions(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequence[Face], language: str, *,
+              people: Sequence[str | None], different: Mapping[str, set[int]]) -> tuple[list[Group], list[str]]:
+    """Pairs of groups that may be one person and groups that may be two, side by side; and the other crops.
+
+    people: (n,) the person whom a crop was given to, None = nobody. different: image → marks; two groups that carry
+    the same mark are known to be different people. Each group is asked about once, in its likeliest question.
+    """
+    groups, _ = group_faces(images, vectors, faces, language, people=people)
+    place = {image: number for number, group in enumerate(groups) for image in group.images}
+    labels = np.array([place.get(image, NOISE) for image in images])
+    photos = [face.photo_sha1 for face in faces]
+    marks = [set().union(*(different.get(image, set()) for image in group.images)) for group in groups]
+    not_same = [(a, b) for a, b in itertools.combinations(range(len(groups)), 2) if marks[a] & marks[b]]
+    merges = [(sure, [(groups[a].name, groups[a].images), (groups[b].name, groups[b].images)], {a, b})
+              for a, b, sure in suggest_merges(vectors, labels, groups=photos, not_same=not_same or None)]
+    splits = []
+    for label, part, sure in suggest_splits(vectors, labels, groups=photos):
+        halves = [[image for image, inside in zip(images, part, strict=True) if inside == half
+                   and place.get(image) == label] for half in (False, True)]
+        splits.append((sure, [(text("group.part", language, name=groups[label].name, part=half), images_of)
+                              for half, images_of in enumerate(halves, 1)], {label}))
+    asked: set[int] = set()
+    shown: list[Group] = []
+    for sure, sides, involved in sorted(merges + splits, key=lambda question: -question[0]):
+        if not involved & asked:
+            asked |= involved
+            number = 1 + len(shown) // 2
+            key = "group.same" if len(involved) == 2 else "group.two"
+            shown += [Group(text(key, language, number=number, percent=round(100 * sure), name=name), images_of)
+                      for name, images_of in sides]
+    inside = {image for group in shown for image in group.images}
+    return shown, [image for image in images if image not in inside]
 
 
 def _new_names(taken: set[str], within: str, language: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,30 @@ class TagTree:
         if not wanted:
             return set()
         return {image for image, carried in self.carried.items() if self.with_ancestors(carried) & wanted}
+
+    def displayed(self) -> dict[int, str]:
+        """The name of each tag; one that several tags bear is preceded by those of the tags above."""
+        bearers = Counter(tag.name for tag in self.tags.values())
+        return {tag.id: tag.name if bearers[tag.name] == 1 else " > ".join(self.path(tag.id))
+                for tag in self.tags.values()}
+
+    def people(self, images: Iterable[str]) -> list[str | None]:
+        """Of each image, the name of the most specific tag that it carries, the oldest of several; None for none."""
+        names = self.displayed()
+        best = (max((tag for tag in self.carried.get(image, ()) if tag in self.tags),
+                    key=lambda tag: (len(self.with_ancestors([tag])), -tag), default=None) for image in images)
+        return [None if tag is None else names[tag] for tag in best]
+
+    def path(self, tag: int) -> Path:
+        """The names from the top down to a tag; of several parents the oldest."""
+        names: list[str] = []
+        seen: set[int] = set()
+        step: int | None = tag
+        while step is not None and step in self.tags and step not in seen:
+            seen.add(step)
+            names.append(self.tags[step].name)
+            step = min(self.tags[step].parents, default=None)
+        return tuple(reversed(names))
 
     def names_below(self, level: ExistingTag | None, images: Iterable[str]) -> list[str | None]:
         """Of each image, the name of the tag just below ``level`` (None: at the top) that it carries.

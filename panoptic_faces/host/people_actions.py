@@ -1,0 +1,105 @@
+"""Actions that stand on the people a user has named.
+
+Annotations must be real objects here: the host reads an action's form off them.
+"""
+
+from collections.abc import Collection, Mapping
+
+from panoptic.core.databases.data.models import Property
+from panoptic.models.action_models import ActionContext, ActionResult, NotifType, PropertyId
+
+from ..core.errors import FacesError
+from ..i18n import languages, text
+from ..services import people as service
+from ..services.organise import Group
+from .face_actions import FaceActions
+from .params import Recognizer, explained
+from .results import shown, told
+
+CENTROID = Recognizer("centroid")
+
+
+class PeopleActions(FaceActions):
+    """What the plugin does with named people."""
+
+    @explained
+    def recognize_people(self, context: ActionContext, people: PropertyId = None, method: Recognizer = CENTROID,
+                         max_false_accepts: float = 0.01, to_confirm: bool = False) -> ActionResult:
+        language = self.data.language()
+        images, chosen, _, _ = self.faces_among(context)
+        groups, unknown, new = self._recognized(self.tags.chosen(people), chosen, max_false_accepts, method.value)
+        if to_confirm:
+            self._ask_to_confirm(new)
+        return shown([*groups, Group(text("group.unknown", language), unknown),
+                      self.others(images, chosen, language)], language,
+                     {"recognized": len(new), "unknown": len(unknown), "people": len(groups)})
+
+    @explained
+    def suggest_merges(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
+        language = self.data.language()
+        images, chosen, vectors, faces = self.faces_among(context)
+        named = self.tags.tree(self.tags.chosen(people)).people(chosen)
+        different = self.tags.tree(self.tags.ensure(text("property.different", language)))
+        asked, rest = service.questions(
+            chosen, vectors, faces, language, people=named,
+            different={image: set(different.carried.get(image, ())) for image in chosen})
+        if not asked:
+            return told(NotifType.INFO, text("notif.no_questions", language), language)
+        return shown([*asked, Group(text("group.no_question", language), rest),
+                      self.others(images, chosen, language)], language, {"questions": len(asked) // 2})
+
+    @explained
+    def confirm_people(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
+        language = self.data.language()
+        prop = self.tags.chosen(people)
+        waiting = next((found for found in (self.tags.named(text("property.to_confirm", code))
+                                            for code in languages()) if found), None)
+        tree = self.tags.tree(waiting)
+        chosen = [image for image in self.data.sha1s(context.instance_ids) if tree.carried.get(image)]
+        if waiting is None or not chosen:
+            raise FacesError("nothing_to_confirm", name=text("property.to_confirm", language))
+        names = dict(zip(chosen, tree.people(chosen), strict=True))
+        self.tags.move(waiting, prop, {image: name for image, name in names.items() if name is not None})
+        return told(NotifType.INFO, text("notif.confirmed", language, count=len(chosen), name=prop.name), language)
+
+    @explained
+    def tag_photos(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
+        language = self.data.language()
+        prop = self.tags.chosen(people)
+        faces, ignored = self.data.faces(), self.tags.ignored()
+        photo_of = {face: record.photo_sha1 for face, record in faces.items() if face not in ignored}
+        chosen = {faces[image].photo_sha1 if image in faces else image
+                  for image in self.data.sha1s(context.instance_ids)}
+        changed = self.tags.mirror(prop, photo_of, sorted(chosen))
+        return told(NotifType.INFO, text("notif.photos_tagged", language, count=changed, name=prop.name), language)
+
+    def _recognized(self, prop: Property, wanted: Collection[str], max_false_accepts: float = 0.01,
+                    method: str = "centroid") -> tuple[list[Group], list[str], dict[str, str]]:
+        """People among the wanted faces, the unknown, and who is new, trained on every named face of the project."""
+        faces, ignored, tree = self.data.faces(), self.tags.ignored(), self.tags.tree(prop)
+        every = [image for image in sorted(faces) if image not in ignored]
+        names = dict(zip(every, tree.people(every), strict=True))
+        asked = set(wanted)
+        used, vectors = self.data.vectors(self.face_vectors(), [image for image in every
+                                                                if image in asked or names[image] is not None])
+        return service.recognize_faces(
+            used, vectors, [faces[image] for image in used], self.data.language(), wanted=asked, method=method,
+            people=[names[image] for image in used], max_false_accepts=max_false_accepts)
+
+    def _ask_to_confirm(self, new: Mapping[str, str]) -> None:
+        if new:
+            self.tags.write(text("property.to_confirm", self.data.language()),
+                            {image: (name,) for image, name in new.items()})
+
+    def scan_imported(self, _folder: int | None) -> None:
+        """After an import: scan what is new where the setting says so, then ask who is on it."""
+        selection = self.data.sha1s(None)
+        if self.params.scan_on_import and self.data.unscanned(selection):
+            before = set(self.data.faces())
+            self.scan(selection, then=lambda: self._recognize_new(before))
+
+    def _recognize_new(self, before: set[str]) -> None:
+        prop = self.tags.named(self.params.people) if self.params.people else None
+        new = [image for image in self.data.faces() if image not in before]
+        if prop is not None and new and any(self.tags.tree(prop).carried.values()):
+            self._ask_to_confirm(self._recognized(prop, new)[2])
