@@ -109,7 +109,8 @@ class Clusters:
             head = np.concatenate([a, a, into])[table.row]
             order = np.lexsort((table.row, table.col, head))
             head, photo = head[order], table.col[order]
-            again = np.append(False, (head[1:] == head[:-1]) & (photo[1:] == photo[:-1]))
+            again = np.zeros(len(order), dtype=bool)
+            again[1:] = (head[1:] == head[:-1]) & (photo[1:] == photo[:-1])
             late = table.row[order][again] - 2 * len(a)
             free[late[late >= 0]] = False
         return free
