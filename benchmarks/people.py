@@ -60,7 +60,8 @@ def recognition_round(vectors: Vectors, names: NDArray[np.str_], method: str, ex
     bins = np.minimum((found.probabilities * 10).astype(int), 9)
     count = np.bincount(bins, minlength=10)
     gap = np.abs(np.bincount(bins, found.probabilities, 10) - np.bincount(bins, right, 10)).sum() / count.sum()
-    return [float(np.mean((right & (found.probabilities > bound))[is_known])), float(np.mean((right & given)[is_known])),
+    above = right & (found.probabilities > bound)
+    return [float(np.mean(above[is_known])), float(np.mean((right & given)[is_known])),
             float(np.mean((given & ~right)[is_known])), float(np.mean(given[~is_known])), float(gap)]
 
 

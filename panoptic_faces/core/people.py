@@ -16,10 +16,6 @@ from .errors import FacesError
 from .faces import Parameter
 from .neighbors import BLOCK_CELLS, unit_vectors
 from .recognition import (
-    MEMORY_FACES,
-    PRIOR_FACES,
-    PRIOR_SAME,
-    PRIOR_SAME_SPREAD,
     SAMPLE,
     Bools,
     Floats,
@@ -128,7 +124,7 @@ def train_recognizer(vectors: ArrayLike, people: Sequence[str], *, impostors: Ar
     learned = row.train(unit, person, seed, **used)
     alike = recognition.equal_people(unit, person)
     recognizer = Recognizer(method, tuple(known.tolist()), unit.shape[1], learned, Impostors.prior(len(known)),
-                            _same(alike), used, seed)
+                            recognition.same_person(alike), used, seed)
     sample = evenly(len(unit), SAMPLE)
     others = person[sample][:, None] != np.arange(len(known))
     found = recognizer.impostors.learn(recognizer.score(unit[sample])[0], others)
@@ -186,12 +182,6 @@ def _names(people: Sequence[str], n: int) -> list[str]:
     return [str(name) for name in names]
 
 
-def _same(alike: Floats) -> tuple[float, float, float]:
-    mean = (float(alike.sum()) + PRIOR_FACES * PRIOR_SAME) / (len(alike) + PRIOR_FACES)
-    around = float(((alike - mean) ** 2).sum()) + PRIOR_FACES * (PRIOR_SAME_SPREAD**2 + (PRIOR_SAME - mean) ** 2)
-    return mean, float(np.sqrt(around / (len(alike) + PRIOR_FACES))), len(alike) + PRIOR_FACES
-
-
 def _adapt(recognizer: Recognizer, rows: Unit, bound: float) -> Impostors:
     """Learn from the faces at hand, leaving out those which seem to be the person."""
     found = recognizer.impostors
@@ -224,7 +214,7 @@ def _best(recognizer: Recognizer, impostors: Impostors, rows: Unit) -> tuple[Int
 def _mixture(recognizer: Recognizer, impostors: Impostors, best: Floats) -> Mixture:
     mean, spread, faces = recognizer.same
     return Mixture.fit(best, len(recognizer.people), (mean - impostors.location) / impostors.width,
-                       spread / impostors.width, min(faces, MEMORY_FACES))
+                       spread / impostors.width, faces)
 
 
 def _one_per_photo(recognizer: Recognizer, impostors: Impostors, unit: Unit, photo: Ints, nearest: Ints,

@@ -52,6 +52,11 @@ class Impostors:
     def prior(cls, p: int) -> Impostors:
         return cls(PRIOR_LOCATION, PRIOR_WIDTH, PRIOR_COMPARISONS, np.zeros(p), np.ones(p), np.zeros(p))
 
+    def of(self, people: Ints) -> Impostors:
+        """The same for some of the people only."""
+        return Impostors(self.location, self.width, self.comparisons, self.own_location[people],
+                         self.own_width[people], self.own[people])
+
     def standardise(self, likeness: Unit) -> Unit:
         """(rows, p) likeness → (rows, p) float32 that strangers make a standard normal, for each person."""
         belief = SHRINKAGE * self.own / (self.own + HALF_WAY)
@@ -124,6 +129,10 @@ class Mixture:
                         (n + 1) / (len(best) + 2))
         return found
 
+    def of_one(self) -> Mixture:
+        """The same for one comparison taken by itself, where each best was the best of ``comparisons``."""
+        return Mixture(1, self.same, self.spread, self.share / (self.share + self.comparisons))
+
     def probability(self, best: Floats) -> Floats:
         """(n,) probability of equal people, which never falls where likeness rises."""
         low = min(float(best.min(initial=0.0)), 0.0)
@@ -136,15 +145,14 @@ class Mixture:
 
 
 def centroids(unit: Unit, person: Ints, p: int) -> Unit:
-    """(p, d) float32 unit vectors: the direction of each person's mean; a vanishing mean: his first face."""
+    """(p, d) float32 unit vectors: each person's mean; a vanishing mean: his first face; nobody's: zeros."""
     n = len(unit)
     total = np.asarray(sp.csr_matrix((np.ones(n), (person, np.arange(n))), shape=(p, n)) @ unit.astype(np.float64))
     norms = np.linalg.norm(total, axis=1, keepdims=True)
-    vanishing = np.flatnonzero(norms[:, 0] < 1e-6)
-    if len(vanishing):
-        total[vanishing] = unit[[int(np.flatnonzero(person == one)[0]) for one in vanishing]]
-        norms[vanishing] = 1.0
-    return (total / norms).astype(np.float32)
+    someone, first = np.unique(person, return_index=True)
+    vanishing = norms[someone, 0] < 1e-6
+    total[someone[vanishing]], norms[someone[vanishing]] = unit[first[vanishing]], 1.0
+    return np.divide(total, norms, out=np.zeros_like(total), where=norms > 0).astype(np.float32)
 
 
 def equal_people(unit: Unit, person: Ints) -> Floats:
@@ -156,6 +164,14 @@ def equal_people(unit: Unit, person: Ints) -> Floats:
     total = np.asarray(sp.csr_matrix((np.ones(n), (person, np.arange(n))), shape=(len(sizes), n)) @ wide)
     others = total[person[several]] - wide[several]
     return np.asarray(np.einsum("ij,ij->i", others, wide[several]) / np.maximum(np.linalg.norm(others, axis=1), 1e-6))
+
+
+def same_person(alike: Floats) -> tuple[float, float, float]:
+    """Mean and spread of the similarities of :func:`equal_people`, and how many faces they count for."""
+    n = len(alike) + PRIOR_FACES
+    mean = (float(alike.sum()) + PRIOR_FACES * PRIOR_SAME) / n
+    around = float(((alike - mean) ** 2).sum()) + PRIOR_FACES * (PRIOR_SAME_SPREAD**2 + (PRIOR_SAME - mean) ** 2)
+    return mean, float(np.sqrt(around / n)), min(n, MEMORY_FACES)
 
 
 def train_centroid(unit: Unit, person: Ints, seed: int) -> Arrays:
@@ -172,18 +188,19 @@ def train_neighbors(unit: Unit, person: Ints, seed: int, k: int) -> Arrays:
 
 def score_neighbors(arrays: Mapping[str, NDArray[Any]], unit: Unit, k: int) -> tuple[Unit, Unit | None]:
     """Mean similarity to the k most similar examples of each person; to all where a person has fewer."""
-    sizes = np.bincount(arrays["owners"])
+    examples, owners = arrays["examples"], arrays["owners"]
+    sizes = np.bincount(owners)
+    n, p = len(owners), len(sizes)
+    mean = sp.csr_matrix((1 / sizes[owners], (owners, np.arange(n))), shape=(p, n)) @ examples.astype(np.float64)
+    result = unit @ np.asarray(mean, dtype=np.float32).T  # the mean similarity to all examples
     starts = np.cumsum(sizes) - sizes
-    result = np.empty((len(unit), len(sizes)), dtype=np.float32)
-    step = max(1, BLOCK_CELLS // len(arrays["owners"]))
-    for row in range(0, len(unit), step):
-        similar = unit[row : row + step] @ arrays["examples"].T
-        for size in np.unique(sizes):
-            who = np.flatnonzero(sizes == size)
-            own = similar[:, starts[who][:, None] + np.arange(size)]
-            if size > k:
-                own = np.partition(own, size - k, axis=2)[:, :, size - k :]
-            result[row : row + step, who] = own.mean(axis=2)
+    for size in np.unique(sizes[sizes > k]):
+        who = np.flatnonzero(sizes == size)
+        own = examples[starts[who][:, None] + np.arange(size)]
+        step = max(1, BLOCK_CELLS // (len(who) * int(size)))
+        for row in range(0, len(unit), step):
+            similar = (unit[row : row + step] @ own.reshape(-1, own.shape[2]).T).reshape(-1, len(who), size)
+            result[row : row + step, who] = np.partition(similar, size - k, axis=2)[:, :, size - k :].mean(axis=2)
     return result, None
 
 
