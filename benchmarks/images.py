@@ -151,7 +151,7 @@ def clusters(args: argparse.Namespace) -> None:
     vectors = peer_vectors(rows)
 
     def own(k: int) -> Any:
-        return cluster_images(np.stack([vector.data for vector in vectors]), k)
+        return cluster_images(np.array([vector.data for vector in vectors], dtype=np.float32), k)
 
     for k in (10, 100):
         ours, theirs, inner = [], [], []

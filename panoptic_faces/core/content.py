@@ -13,10 +13,19 @@ ROWS = 256
 
 
 def unit_rows(vectors: ArrayLike) -> NDArray[np.float32]:
-    """:func:`unit_vectors`, some rows at a time: takes no more memory than its result, (n, d) float32."""
+    """:func:`unit_vectors` for large sets: takes no more memory than its result, (n, d) float32.
+
+    Contiguous float32 vectors that are all of length 1 already are returned as they are: do not write to
+    the result.
+    """
     given = np.asarray(vectors)
     if given.dtype.kind not in "fiu" or given.ndim != 2 or len(given) <= ROWS:
         return unit_vectors(vectors)
+    if given.dtype == np.float32 and given.flags.c_contiguous:
+        with np.errstate(over="ignore", invalid="ignore"):
+            lengths = np.einsum("ij,ij->i", given, given)
+        if (np.abs(lengths - 1) <= 1e-6).all():
+            return given
     unit = np.empty(given.shape, dtype=np.float32)
     for start in range(0, len(given), ROWS):
         try:

@@ -107,20 +107,21 @@ def _described(unit: NDArray[np.float32], labels: NDArray[np.int64], parameters:
     """Score the groups of a partition and number them, best first; ties by content."""
     k = int(labels.max(initial=-1)) + 1
     order, _ = content_order(unit)
-    centres = means(unit, order, labels, k).astype(np.float64)
-    centres /= np.maximum(np.linalg.norm(centres, axis=1, keepdims=True), 1e-12)
-    near = np.empty(len(unit))
-    for group in range(k):
-        members = np.flatnonzero(labels == group)
-        near[members] = np.einsum("ij,j->i", unit[members], centres[group])
-    near = np.clip(near, -1, 1)
+    centres = means(unit, order, labels, k)
+    # The mean similarity of unit vectors to their normalised mean is the length of that mean.
+    lengths = np.linalg.norm(centres.astype(np.float64), axis=1)
+    centres /= np.maximum(lengths, 1e-12)[:, None].astype(np.float32)
+    near = np.empty(len(unit), dtype=np.float32)
+    for start in range(0, len(unit), 256):
+        part = slice(start, start + 256)
+        near[part] = np.einsum("ij,ij->i", unit[part], centres[labels[part]])
     counts = np.bincount(labels, minlength=k)
-    scores = 100 * (1 - np.bincount(labels[order], near[order], minlength=k) / np.maximum(counts, 1))
+    scores = 100 * np.clip(1 - lengths, 0, 1)
     place = np.full(k, len(unit))
     np.minimum.at(place, labels[order], np.arange(len(unit)))
     ranking = np.lexsort((place, -counts, scores))
     rank = np.empty(k, dtype=np.int64)
     rank[ranking] = np.arange(k)
     return Clustering(labels=rank[labels], scores=scores[ranking],
-                      similarities=np.clip(near, 0, 1).astype(np.float32), parameters=parameters, seed=seed,
+                      similarities=np.clip(near, 0, 1), parameters=parameters, seed=seed,
                       notes={"n_clusters": k, **notes})

@@ -15,7 +15,7 @@ Labels = NDArray[np.int64]
 SAMPLE = 128
 LEAST_SAMPLE = 4096
 SAMPLE_STEPS = 10
-STEPS = 2
+STEPS = 1
 STARTS = 2
 # Float32 products may be this far off: closer calls between two centroids are made in float64.
 ROUNDING = 1e-5
