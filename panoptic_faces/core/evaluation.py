@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
@@ -12,10 +14,27 @@ from sklearn.metrics import (
 )
 
 from .errors import FacesError
+from .neighbors import unit_vectors
 from .types import NOISE
 
-# A silhouette needs all pairs: beyond this many items a seeded sample stands for them.
-SILHOUETTE_SAMPLE = 10_000
+Floats = NDArray[np.float64]
+BLOCK = 4_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Each cluster by itself, in the order of the labels: label, size, and three measures, all (k,).
+
+    width: mean cosine distance of the members to their centroid × 100. separation: cosine distance of the
+    centroid to the nearest other one × 100; NaN when there is no other. silhouette: mean silhouette (−1 … 1,
+    cosine) of the members, 0 for a cluster of one; NaN when there is no other.
+    """
+
+    label: NDArray[np.int64]
+    size: NDArray[np.int64]
+    width: Floats
+    separation: Floats
+    silhouette: Floats
 
 
 def evaluate(labels: ArrayLike, truth: ArrayLike | None = None, vectors: ArrayLike | None = None
@@ -23,19 +42,17 @@ def evaluate(labels: ArrayLike, truth: ArrayLike | None = None, vectors: ArrayLi
     """Figures of a partition, all plain floats.
 
     labels: (n,) integers, −1 = noise, which counts as clusters of one. truth: (n,) the right names, of any
-    type. vectors: (n, d) any length.
+    type. vectors: (n, d), of any length.
 
-    With truth: ``bcubed_precision``, ``bcubed_recall``, ``bcubed_f`` (Amigó et al. 2009), ``pairwise_*``,
-    ``ari``, ``ami``, ``v_measure``, ``homogeneity``, ``completeness``, ``people``. With vectors:
-    ``silhouette`` (cosine), ``width`` (mean cosine distance to the own centroid × 100), ``separation`` (mean
-    over clusters of the cosine distance × 100 to the nearest other centroid). Always: ``items``,
-    ``clusters``, ``singletons``, ``noise``. Figures that do not exist (a silhouette of one cluster) are left out.
-    Raises FacesError ``labels_shape``.
+    Always ``items``, ``clusters``, ``singletons``, ``noise``. With truth ``bcubed_precision``,
+    ``bcubed_recall``, ``bcubed_f`` (Amigó et al. 2009), ``pairwise_precision``, ``pairwise_recall``,
+    ``pairwise_f``, ``ari``, ``ami``, ``v_measure``, ``homogeneity``, ``completeness``, ``people``. With
+    vectors the means over the items in clusters of ``silhouette`` and ``width``, and over clusters of
+    ``separation``, see :class:`Groups`. Figures that do not exist (separation of one cluster) are left out.
+
+    Raises FacesError: ``labels_shape``, and those of :func:`unit_vectors`.
     """
-    given = np.asarray(labels)
-    if given.ndim != 1 or (given.dtype.kind not in "iu" and len(given)):
-        raise FacesError("labels_shape", expected="(n,)", got=f"{given.shape} {given.dtype}")
-    found = given.astype(np.int64)
+    found = _labels(labels)
     sizes = np.unique(found[found != NOISE], return_counts=True)[1]
     figures = {"items": float(len(found)), "clusters": float(len(sizes)),
                "singletons": float(np.count_nonzero(sizes == 1)),
@@ -45,7 +62,55 @@ def evaluate(labels: ArrayLike, truth: ArrayLike | None = None, vectors: ArrayLi
         if names.shape != found.shape:
             raise FacesError("labels_shape", expected=str(found.shape), got=str(names.shape))
         figures |= _against(_singletons(found), np.unique(names, return_inverse=True)[1].reshape(-1))
+    if vectors is not None:
+        groups = evaluate_groups(found, vectors)
+        weight = groups.size / max(groups.size.sum(), 1)
+        means = {"silhouette": float(groups.silhouette @ weight), "width": float(groups.width @ weight),
+                 "separation": float(groups.separation.mean()) if len(sizes) else np.nan}
+        figures |= {name: value for name, value in means.items() if len(sizes) and np.isfinite(value)}
     return figures
+
+
+def evaluate_groups(labels: ArrayLike, vectors: ArrayLike) -> Groups:
+    """Width, separation and silhouette (Rousseeuw 1987) of each cluster; noise belongs to none.
+
+    labels: (n,) integers; vectors: (n, d). Exact without all pairs: the mean similarity of a unit vector to a
+    cluster is its product with the cluster's mean. Raises FacesError as :func:`evaluate`.
+    """
+    found, unit = _labels(labels), unit_vectors(vectors).astype(np.float64)
+    if len(unit) != len(found):
+        raise FacesError("labels_shape", expected=f"({len(unit)},)", got=str(found.shape))
+    unit, found = unit[found != NOISE], found[found != NOISE]
+    label, own, size = np.unique(found, return_inverse=True, return_counts=True)
+    own = own.reshape(-1)
+    n, k = len(found), len(label)
+    mean = np.asarray(sp.csr_matrix((1 / size[own], (own, np.arange(n))), shape=(k, n)) @ unit)
+    length = np.linalg.norm(mean, axis=1)
+    centroid = mean / np.maximum(length, 1e-12)[:, None]
+    separation, silhouette = np.full(k, np.nan), np.zeros(n)
+    for start in range(0, k if k > 1 else 0, max(1, BLOCK // k)):
+        block = centroid[start : start + max(1, BLOCK // k)] @ centroid.T
+        block[np.arange(len(block)), np.arange(start, start + len(block))] = -np.inf
+        separation[start : start + len(block)] = 100 * (1 - block.max(axis=1))
+    for start in range(0, n if k > 1 else 0, max(1, BLOCK // k)):
+        part = slice(start, start + max(1, BLOCK // k))
+        distance = 1 - unit[part] @ mean.T
+        mine, row = own[part], np.arange(len(distance))
+        inside = distance[row, mine] * size[mine] / np.maximum(size[mine] - 1, 1)
+        distance[row, mine] = np.inf
+        outside = distance.min(axis=1)
+        widest = np.maximum(np.maximum(inside, outside), 1e-12)
+        silhouette[part] = np.where(size[mine] > 1, (outside - inside) / widest, 0.0)
+    per_group = np.bincount(own, weights=silhouette, minlength=k) / np.maximum(size, 1)
+    return Groups(label, size, 100 * np.clip(1 - length, 0, 1), separation,
+                  per_group if k > 1 else np.full(k, np.nan))
+
+
+def _labels(labels: ArrayLike) -> NDArray[np.int64]:
+    given = np.asarray(labels)
+    if given.ndim != 1 or (given.dtype.kind not in "iu" and len(given)):
+        raise FacesError("labels_shape", expected="(n,)", got=f"{given.shape} {given.dtype}")
+    return given.astype(np.int64)
 
 
 def _singletons(labels: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -70,7 +70,7 @@ _CLUSTERERS = (
         Parameter("metric", "cosine", choices=("cosine", "euclidean")),
         Parameter("eps", 0.5, 0.0, 2.0), Parameter("min_samples", 3, 1, 1000))),
     Clusterer("hdbscan", methods.hdbscan, (
-        Parameter("min_cluster_size", 3, 2, 1000), Parameter("min_samples", 0, 0, 1000))),
+        Parameter("min_cluster_size", 5, 2, 1000), Parameter("min_samples", 0, 0, 1000))),
     Clusterer("chinese_whispers", methods.chinese_whispers, (
         Parameter("threshold", 0.5, -1.0, 1.0), Parameter("iterations", 20, 1, 1000))),
     Clusterer("agglomerative", methods.agglomerative, (
