@@ -8,12 +8,14 @@ from typing import Any
 from panoptic.models.action_models import ActionResult, FolderPath, NotifType
 from pydantic import BaseModel, ValidationError, field_validator
 
+from ..core.duplicates import LINKAGES
 from ..core.errors import FacesError
 from ..core.faces import CLUSTERERS
 from ..core.people import RECOGNIZERS
 from .results import told
 
 Method = Enum("Method", [(name, name) for name in CLUSTERERS])  # type: ignore[misc]
+Linkage = Enum("Linkage", [(name, name) for name in LINKAGES])  # type: ignore[misc]
 Recognizer = Enum("Recognizer", [(name, name) for name in RECOGNIZERS])  # type: ignore[misc]
 
 

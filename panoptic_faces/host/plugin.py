@@ -7,6 +7,7 @@ from panoptic.core.plugin.plugin import APlugin
 
 from ..i18n import sentences, text
 from .database import Database
+from .image_actions import ImageActions
 from .params import Settings, checked_settings
 from .people_actions import PeopleActions
 from .project import Project
@@ -21,10 +22,12 @@ ACTIONS = {
     "confirm_people": "execute",
     "tag_photos": "execute",
     "forget_faces": "execute",
+    "compute_clusters": "group",
+    "find_duplicates": "group",
 }
 
 
-class PanopticFaces(PeopleActions, APlugin):
+class PanopticFaces(PeopleActions, ImageActions, APlugin):
     """Faces, people and clusters."""
 
     def __init__(self, name: str, project: Any, plugin_path: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from panoptic.core.databases.data.models import File, Folder, Instance, UpsertCo
 from panoptic.core.databases.media.models import Vector, VectorType
 from panoptic.core.file_source.processing import process_bytes
 
+from ..core.errors import FacesError
 from ..i18n import languages, text
 from ..services.scan import FoundFace, Photo, ScannedPhoto
 from .database import Database
@@ -92,6 +93,18 @@ class Project:
         """A photo to scan; of one that is no local file, the largest size that the project has stored."""
         return Photo(sha1, name, path or self._database.largest_rendition(sha1))
 
+    def judge(self) -> Callable[[str], tuple[int, float]]:
+        """A function that tells an image's number of pixels and the sharpness of its largest rendition."""
+        from ..models.align import sharpness
+        from ..models.pictures import read_picture
+
+        pixels = {file.sha1: (file.width or 0) * (file.height or 0) for file in self._host.get_files()}
+
+        def judged(sha1: str) -> tuple[int, float]:
+            data = self._database.largest_rendition(sha1)
+            return pixels.get(sha1, 0), sharpness(read_picture(data)) if data else 0.0
+        return judged
+
     # ---- what the plugin recorded
 
     def scanned(self) -> set[str]:
@@ -156,6 +169,18 @@ class Project:
         if found is None and create:
             found = self._host.upsert_vector_type(VectorType(id=-1, source=self._database.plugin, params=params))
         return None if found is None else int(found.id)
+
+    def image_vectors(self, chosen: Any) -> int:
+        """The id of a type of vectors of whole images: the chosen one, or the newest that is not of faces.
+
+        Raises FacesError ``no_image_vectors``.
+        """
+        known = {kind.id: kind for kind in self._host.get_vector_types() if kind.params.get("subject") != "face"}
+        if isinstance(chosen, VectorType):
+            known = {kind: row for kind, row in known.items() if kind == chosen.id}
+        if not known or not (chosen is None or isinstance(chosen, VectorType)):
+            raise FacesError("no_image_vectors")
+        return max(known)
 
     def vectors(self, type_id: int, sha1s: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
         """Those of the images that have a vector, in the order given, and their (n, d) vectors."""

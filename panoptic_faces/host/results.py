@@ -25,7 +25,8 @@ def told(kind: NotifType, sentence: str, language: str) -> ActionResult:
 def _group(group: Group, language: str) -> HostGroup:
     made = HostGroup(sha1s=list(group.images), name=group.name)
     if group.score is not None:
-        made.score = Score(float(group.score), 0.0, 100.0, text("score.group", language), max_is_best=False)
+        described = f"{text(group.group_score, language)} {group.note}".strip()
+        made.score = Score(float(group.score), 0.0, 100.0, described, max_is_best=group.more_is_better)
     if group.image_scores:
         made.scores = ScoreList([float(value) for value in group.image_scores], 0.0, 1.0,
                                 text(group.image_score, language), max_is_best=True)

@@ -19,8 +19,9 @@ class Group:
     """A named group of images.
 
     score: 100 × mean cosine distance to the centroid, 0 = identical; None where there is nothing to measure.
-    image_scores: of each image, 0–1, more is better; empty where there is none. image_score: the key of the sentence
-    that says what they are.
+    group_score, image_score: the keys of the sentences that say what the scores are; note: what else is to be said.
+    more_is_better: of the group's score.
+    image_scores: of each image, 0–1, more is better; empty where there is none.
     """
 
     name: str
@@ -28,6 +29,9 @@ class Group:
     score: float | None = None
     image_scores: tuple[float, ...] = ()
     image_score: str = "score.image"
+    group_score: str = "score.group"
+    more_is_better: bool = False
+    note: str = ""
 
 
 def is_poor(size: float, confidence: float, sharpness: float) -> bool:
@@ -35,17 +39,17 @@ def is_poor(size: float, confidence: float, sharpness: float) -> bool:
     return size < POOR_SIZE or confidence < POOR_CONFIDENCE or sharpness < POOR_SHARPNESS
 
 
-def as_groups(clustering: Clustering, images: Sequence[str], name: Callable[[int], str]) -> list[Group]:
+def as_groups(clustering: Clustering, images: Sequence[str], name: Callable[[int], str], note: str = "") -> list[Group]:
     """The clusters in their order, each from its most typical image on; noise is left to the caller.
 
-    name: gives the name of a cluster by its number. A group of one has no score.
+    name: gives the name of a cluster by its number. note: added to what the score says. A group of one has no score.
     """
     groups = []
     for cluster in range(len(clustering)):
         members = clustering.members(cluster)
         score = float(clustering.scores[cluster]) if len(members) > 1 else None
         groups.append(Group(name(cluster), [images[member] for member in members], score,
-                            tuple(float(clustering.similarities[member]) for member in members)))
+                            tuple(float(clustering.similarities[member]) for member in members), note=note))
     return groups
 
 

@@ -115,7 +115,7 @@ def test_questions_are_asked_and_answers_kept(cast: Panoptic, tmp_path: Path) ->
 
 def test_a_session_of_naming_and_correcting_loses_nothing(open_project: Callable[..., Panoptic], shared: Path,
                                                           tmp_path: Path) -> None:
-    folders = people_with(shared / "data/faces/lfw_a", 8, 20, 40)
+    folders = people_with(shared / "data/faces/lfw_a", 8, 20, 47)
     panoptic = open_project(*folders[:30])
     panoptic.act("detect_faces")
     panoptic.wait()
@@ -134,7 +134,9 @@ def test_a_session_of_naming_and_correcting_loses_nothing(open_project: Callable
         person.give([sha1], name)
     before = carried(panoptic, "Personnes")
 
+    photos = len(names_of_photos(tmp_path))
     open_project(*folders[30:])
+    assert len(names_of_photos(tmp_path)) - photos >= 200
     added = 0
     for _ in range(2):
         panoptic.act("detect_faces")
