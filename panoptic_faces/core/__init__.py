@@ -1,9 +1,15 @@
 """Clustering, arrays in and arrays out: no host, no files, no pictures."""
 
-from .duplicates import best_copies_first, group_duplicates
-from .evaluation import evaluate
-from .faces import cluster_faces
-from .images import cluster_images, cluster_levels
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .duplicates import best_copies_first, group_duplicates
+    from .evaluation import evaluate
+    from .faces import cluster_faces
+    from .images import cluster_images, cluster_levels
 
 __all__ = [
     "best_copies_first",
@@ -13,3 +19,13 @@ __all__ = [
     "evaluate",
     "group_duplicates",
 ]
+
+_PLACES = {"best_copies_first": "duplicates", "cluster_faces": "faces", "cluster_images": "images",
+           "cluster_levels": "images", "evaluate": "evaluation", "group_duplicates": "duplicates"}
+
+
+def __getattr__(name: str) -> Any:
+    # Importing scikit-learn takes seconds: who only wants an error or a graph need not wait for it.
+    if name in _PLACES:
+        return getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
