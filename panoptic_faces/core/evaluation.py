@@ -88,12 +88,13 @@ def evaluate_groups(labels: ArrayLike, vectors: ArrayLike) -> Groups:
     length = np.linalg.norm(mean, axis=1)
     centroid = mean / np.maximum(length, 1e-12)[:, None]
     separation, silhouette = np.full(k, np.nan), np.zeros(n)
-    for start in range(0, k if k > 1 else 0, max(1, BLOCK // k)):
-        block = centroid[start : start + max(1, BLOCK // k)] @ centroid.T
+    step = max(1, BLOCK // max(k, 1))
+    for start in range(0, k if k > 1 else 0, step):
+        block = centroid[start : start + step] @ centroid.T
         block[np.arange(len(block)), np.arange(start, start + len(block))] = -np.inf
         separation[start : start + len(block)] = 100 * (1 - block.max(axis=1))
-    for start in range(0, n if k > 1 else 0, max(1, BLOCK // k)):
-        part = slice(start, start + max(1, BLOCK // k))
+    for start in range(0, n if k > 1 else 0, step):
+        part = slice(start, start + step)
         distance = 1 - unit[part] @ mean.T
         mine, row = own[part], np.arange(len(distance))
         inside = distance[row, mine] * size[mine] / np.maximum(size[mine] - 1, 1)

@@ -74,12 +74,12 @@ def estimate(unit: Similarities, photo: NDArray[np.int64], good: NDArray[np.bool
     n, d = unit.shape
     able = np.flatnonzero(good)
     chosen = able[np.linspace(0, len(able) - 1, min(len(able), REFERENCES)).astype(np.int64)]
-    middle = (np.arange(BINS) + 0.5) * (2 / BINS) - 1
-    counts = np.zeros(BINS)
+    middle: Floats = (np.arange(BINS) + 0.5) * (2 / BINS) - 1
+    counts: Floats = np.zeros(BINS)
     for _, block in _others(unit[able], np.searchsorted(able, chosen)):
         counts += np.bincount(_bins(block[block > -1.5]), minlength=BINS)
     certain = np.bincount(_bins(_same_photo(unit[able], photo[able])), minlength=BINS).astype(np.float64)
-    mean, spread, posterior = _fit(middle, counts, certain, len(able), np.sqrt(3 / d))
+    mean, spread, posterior = _fit(middle, counts, certain, len(able), float(np.sqrt(3 / d)))
     posterior[middle > mean + 3 * spread] = 0.0
     offset = np.empty(n)
     for start, block in _others(unit, chosen):

@@ -58,6 +58,8 @@ def hdbscan(faces: Faces, *, min_cluster_size: int, min_samples: int) -> Ints:
     if n <= max(min_cluster_size, samples, 2):
         return np.full(n, NOISE, dtype=np.int64)
     a, b, similar = nearest(faces.unit, max(NEIGHBOURS, 2 * samples), faces.seed)
+    if similar.min() > 1 - 1e-6:
+        return np.zeros(n, dtype=np.int64)  # one face, many times: no density differs
     # A distance of 0 would be no edge to SciPy.
     distance = np.sqrt(np.maximum(2 - 2 * similar.astype(np.float64), 1e-12))
     graph = sp.csr_matrix((distance, (a, b)), shape=(n, n))

@@ -119,7 +119,7 @@ def _index(unit: NDArray[np.float32], seed: int) -> Any:
     import faiss
 
     n, d = unit.shape
-    index = faiss.IndexFlatIP(d)
+    index: Any = faiss.IndexFlatIP(d)
     if n > EXACT_UP_TO:
         index = faiss.IndexIVFFlat(index, d, int(4 * np.sqrt(n)), faiss.METRIC_INNER_PRODUCT)
         index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed + 1, 6, 48
