@@ -180,7 +180,7 @@ class Project:
             known = {kind: row for kind, row in known.items() if kind == chosen.id}
         if not known or not (chosen is None or isinstance(chosen, VectorType)):
             raise FacesError("no_image_vectors")
-        return max(known)
+        return int(max(known))
 
     def vectors(self, type_id: int, sha1s: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
         """Those of the images that have a vector, in the order given, and their (n, d) vectors."""
