@@ -29,6 +29,9 @@ from .recognition import (
 )
 from .types import NOISE
 
+# The standardised likeness of a face that can be none of the people.
+NOBODY = -10.0
+
 
 @dataclass(frozen=True)
 class Method:
@@ -157,7 +160,7 @@ def recognize(recognizer: Recognizer, vectors: ArrayLike, *, groups: ArrayLike |
     nearest, best = _best(recognizer, impostors, rows)
     nearest, best = nearest[which], best[which]
     mixture = _mixture(recognizer, impostors, best)
-    nearest, best, accepted = _one_per_photo(recognizer, impostors, unit, photo, nearest, best, bound)
+    nearest, best, accepted = _one_per_photo(recognizer, impostors, rows, which, photo, nearest, best, bound)
     return Recognition(recognizer.people, np.where(accepted, nearest, NOISE), nearest, mixture.probability(best))
 
 
@@ -213,12 +216,12 @@ def _best(recognizer: Recognizer, impostors: Impostors, rows: Unit) -> tuple[Int
 
 def _mixture(recognizer: Recognizer, impostors: Impostors, best: Floats) -> Mixture:
     mean, spread, faces = recognizer.same
-    return Mixture.fit(best, len(recognizer.people), (mean - impostors.location) / impostors.width,
+    return Mixture.fit(np.sort(best), len(recognizer.people), (mean - impostors.location) / impostors.width,
                        spread / impostors.width, faces)
 
 
-def _one_per_photo(recognizer: Recognizer, impostors: Impostors, unit: Unit, photo: Ints, nearest: Ints,
-                   best: Floats, bound: float) -> tuple[Ints, Floats, Bools]:
+def _one_per_photo(recognizer: Recognizer, impostors: Impostors, rows: Unit, which: Ints, photo: Ints,
+                   nearest: Ints, best: Floats, bound: float) -> tuple[Ints, Floats, Bools]:
     """Give each person of a photo to the better face; the other asks for its next choice, and so on.
 
     Stable marriage by deferred acceptance (Gale & Shapley 1962); between equal faces the first keeps the name.
@@ -233,15 +236,16 @@ def _one_per_photo(recognizer: Recognizer, impostors: Impostors, unit: Unit, pho
         losers = order[1:][twice]
         if not len(losers):
             return nearest, best, accepted
-        likeness, preference = recognizer.score(unit[losers])
+        losers = losers[np.argsort(which[losers], kind="stable")]
+        likeness, preference = recognizer.score(rows[which[losers]])
         standard = impostors.standardise(likeness)
         wish = standard.copy() if preference is None else preference
         for row, face in enumerate(losers.tolist()):
             refused.setdefault(face, set()).add(int(nearest[face]))
             wish[row, list(refused[face])] = -np.inf
         following = wish.argmax(axis=1)
-        next_best = standard[np.arange(len(losers)), following]
-        stays = (next_best >= bound) & np.isfinite(wish[np.arange(len(losers)), following])
-        accepted[losers] = stays
-        nearest[losers[stays]], best[losers[stays]] = following[stays], next_best[stays]
-
+        each = np.arange(len(losers))
+        left = np.isfinite(wish[each, following])
+        nearest[losers[left]] = following[left]
+        best[losers] = np.where(left, standard[each, following], NOBODY)
+        accepted[losers] = best[losers] >= bound

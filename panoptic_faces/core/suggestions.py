@@ -183,27 +183,44 @@ def _mixture(best: Floats, unit: Unit, label: Ints, impostors: Impostors, compar
 
 def _cut(unit: Unit, label: Ints, photo: Ints, g: int) -> tuple[Ints, Bools]:
     """(m,) 0 or 1, the part of each face within its group, and (g,) whether two of its faces share a photo."""
+    part = _two_means(unit, label, _along_principal_direction(unit, label, g), g)
+    order = np.lexsort((np.arange(len(label)), photo, label))
+    a, b = order[:-1], order[1:]
+    twice = (label[a] == label[b]) & (photo[a] == photo[b]) & (photo[a] >= 0)
+    a, b = a[twice], b[twice]
+    together = np.zeros(g, dtype=bool)
+    together[label[a]] = True
+    # A cut that leaves two faces of one photo together starts again from these two.
+    whole = part[a] == part[b]
+    direction = np.zeros((g, unit.shape[1]), dtype=np.float32)
+    direction[label[a[whole]]] = unit[b[whole]] - unit[a[whole]]
+    again = np.flatnonzero(direction[label].any(axis=1))
+    nearer = np.einsum("ij,ij->i", unit[again], direction[label[again]]) > 0
+    part[again] = _two_means(unit[again], label[again], nearer.astype(np.int64), g)
+    return part, together
+
+
+def _along_principal_direction(unit: Unit, label: Ints, g: int) -> Ints:
+    """(m,) on which side of its group's mean each face lies, along the direction in which the group varies most."""
     m = len(label)
     total = sp.csr_matrix((np.ones(m), (label, np.arange(m))), shape=(g, m))
     mean = np.asarray(total @ unit.astype(np.float64)) / np.bincount(label)[:, None]
     apart = unit - mean[label]
-    # The face farthest from the mean starts the search for the principal direction; ties: the first by content.
+    # The face farthest from the mean starts the search; ties: the first by content.
     far = np.lexsort((-np.einsum("ij,ij->i", apart, apart), label))
     direction = apart[far[np.unique(label[far], return_index=True)[1]]]
     for _ in range(ROUNDS):
         along = np.einsum("ij,ij->i", apart, direction[label])
         direction = np.asarray(total @ (apart * along[:, None]))
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-12)
-    order = np.lexsort((np.arange(m), photo, label))
-    a, b = order[:-1], order[1:]
-    twice = (label[a] == label[b]) & (photo[a] == photo[b]) & (photo[a] >= 0)
-    together = np.zeros(g, dtype=bool)
-    together[label[a[twice]]] = True
-    direction[label[a[twice]]] = unit[a[twice]] - unit[b[twice]]
-    part = (np.einsum("ij,ij->i", apart, direction[label]) > 0).astype(np.int64)
+    return (np.einsum("ij,ij->i", apart, direction[label]) > 0).astype(np.int64)
+
+
+def _two_means(unit: Unit, label: Ints, part: Ints, g: int) -> Ints:
+    """(m,) each face with the nearer centroid of its group's two parts; a part is never emptied."""
     for _ in range(ROUNDS):
         middle = centroids(unit, 2 * label + part, 2 * g)
         nearer = np.einsum("ij,ij->i", unit, middle[2 * label + 1] - middle[2 * label]) > 0
         emptied = np.bincount(2 * label + nearer, minlength=2 * g).reshape(g, 2).min(axis=1) == 0
         part = np.where(emptied[label], part, nearer)
-    return part, together
+    return part

@@ -110,11 +110,12 @@ def _recognizer(described: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> R
     parameters = {one.name: one.check(row.name, described["parameters"][one.name]) for one in row.parameters}
     recognizer = Recognizer(row.name, people, int(described["dimension"]), learned, impostors, (mean, spread, faces),
                             parameters, int(described["seed"]))
+    numbers = np.array([impostors.width, impostors.comparisons, mean, spread, faces])
+    if recognizer.dimension < 1 or not np.isfinite(numbers).all() or min(impostors.width, spread, faces) <= 0:
+        raise ValueError("same")
     one = np.full((1, recognizer.dimension), recognizer.dimension**-0.5, dtype=np.float32)
     shape = (1, len(people))
     likeness, preference = recognizer.score(one)
     if impostors.standardise(likeness).shape != shape or (preference is not None and preference.shape != shape):
         raise ValueError("shape")
-    if min(impostors.width, spread, faces) <= 0 or not np.isfinite([impostors.width, mean, spread, faces]).all():
-        raise ValueError("same")
     return recognizer
