@@ -153,11 +153,9 @@ def speed(sizes: list[int], limit: float) -> None:
             last[row] = (size, found["seconds"])
             print(f"| {size} | {row} | {found['seconds']:.1f} | {found['seconds'] / auto:.1f} "
                   f"| {found['total_mb']:.0f} | {found['bcubed_f']:.3f} |", flush=True)
-            if row.startswith("auto") and size != sizes[0]:
-                growth = np.log(auto / previous) / np.log(size / smaller)
-                print(f"| | growth from {smaller}: n^{growth:.2f} | | | | |")
-            if row.startswith("auto"):
-                previous, smaller = auto, size
+            if row.startswith("auto") and before != size:
+                growth = np.log(found["seconds"] / seconds) / np.log(size / before)
+                print(f"| | growth of auto from {before}: n^{growth:.2f} | | | | |")
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ def estimate(unit: Similarities, photo: NDArray[np.int64], good: NDArray[np.bool
     n, d = unit.shape
     able = np.flatnonzero(good)
     chosen = able[np.linspace(0, len(able) - 1, min(len(able), REFERENCES)).astype(np.int64)]
-    middle: Floats = (np.arange(BINS) + 0.5) * (2 / BINS) - 1
+    middle: Floats = (np.arange(BINS, dtype=np.float64) + 0.5) * (2 / BINS) - 1
     counts: Floats = np.zeros(BINS)
     for _, block in _others(unit[able], np.searchsorted(able, chosen)):
         counts += np.bincount(_bins(block[block > -1.5]), minlength=BINS)

@@ -34,12 +34,15 @@ def evaluate_file(file: Path, method: str = "auto", parameters: Mapping[str, Any
 
 
 def _read(file: Path) -> dict[str, NDArray[Any]]:
+    held: dict[str, NDArray[Any]] = {}
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise FacesError("file_unreadable", file=str(file))
-            names = [name for name in ("emb", "label", "photo") if name in archive.files]
-            held: dict[str, NDArray[Any]] = {name: archive[name] for name in names}
+        archive = np.load(file, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise FacesError("file_unreadable", file=str(file))
+        with archive:
+            for name in ("emb", "label", "photo"):
+                if name in archive.files:
+                    held[name] = archive[name]
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise FacesError("file_unreadable", file=str(file)) from error
     missing = [name for name in ("emb", "label") if name not in held]
