@@ -9,6 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..core.errors import FacesError
 from .face_table import FaceRow
 from .scan import Photo, cut_out, in_parallel
@@ -100,13 +103,22 @@ class FaceCrops:
 
 def thumbnail(crop: bytes) -> bytes:
     """A small JPEG of a crop."""
-    from PIL import Image
+    import cv2
 
-    with Image.open(io.BytesIO(crop)) as image:
-        image.draft("RGB", (THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-        small = image.convert("RGB")
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=THUMBNAIL_QUALITY)
-    return file.getvalue()
+    picture = cv2.imdecode(np.frombuffer(crop, dtype=np.uint8), cv2.IMREAD_REDUCED_COLOR_2)
+    if picture is None or max(picture.shape[:2]) < THUMBNAIL_SIDE:
+        picture = cv2.imdecode(np.frombuffer(crop, dtype=np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    scale = min(1.0, THUMBNAIL_SIDE / max(picture.shape[:2]))
+    size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    return bytes(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY])[1])
 
+
+def decoded(thumbnail: bytes) -> NDArray[np.uint8]:
+    """(height, width, 3) RGB pixels of a thumbnail."""
+    import cv2
+
+    picture = cv2.imdecode(np.frombuffer(thumbnail, dtype=np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    return np.ascontiguousarray(picture[:, :, ::-1], dtype=np.uint8)

@@ -71,6 +71,9 @@ def export_people(groups: Sequence[Group], rest: Sequence[str], faces: Sequence[
                 "parameters": {**(parameters or {}), "save": save}, "versions": versions(),
                 "counts": _counts(people[: len(groups)], rest, faces),
                 "scores": _scores(people[: len(groups)], labels, vectors[order])}
+        (folder / "sheets" / "people").mkdir(parents=True)
+        if save != "none":
+            (folder / "people").mkdir()
         jobs = _Jobs(people, len(groups), vectors[order], labels, crops, folder, language, line)
         work = [jobs.spreadsheet, jobs.maps, jobs.tables, jobs.everybody,
                 *(lambda person=person: jobs.person(person, save) for person in people)]
@@ -203,7 +206,7 @@ class _Jobs:
         if save == "none":
             return
         folder = self._folder / "people" / person.folder
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir()
         given: set[str] = set()
         for rank, face in enumerate(person.faces, 1):
             photo = Path(face.photo.path)
@@ -217,9 +220,7 @@ class _Jobs:
 
     def _sheets(self, name: str, title: str, pictures: Sequence[bytes | None], captions: Sequence[str]) -> None:
         for page, sheet in enumerate(contact_sheets(title, pictures, captions), 1):
-            place = self._folder / "sheets" / f"{name}{f'-{page}' if page > 1 else ''}.jpg"
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(sheet)
+            (self._folder / "sheets" / f"{name}{f'-{page}' if page > 1 else ''}.jpg").write_bytes(sheet)
 
 
 def _place(photo: Path, target: Path, save: str) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..core.neighbors import similarity_blocks, unit_vectors
 
 NEIGHBOURS = 12
-ROUNDS = 150
+ROUNDS = 100
 # The curve 1 / (1 + a·d^2b) of UMAP at its defaults (spread 1, min_dist 0.1).
 CURVE_A, CURVE_B = 1.577, 0.895
 # The distance matrix is drawn with at most so many rows; each stands for neighbouring faces, by their mean.
@@ -138,7 +138,7 @@ def _figure(side: float) -> tuple[Any, Any]:
 
     figure = Figure(figsize=(side, side), dpi=110)
     FigureCanvasAgg(figure)
-    return figure, figure.add_subplot()
+    return figure, figure.add_axes((0.04, 0.03, 0.92, 0.92))
 
 
 def _png(figure: Any) -> bytes:
@@ -148,7 +148,7 @@ def _png(figure: Any) -> bytes:
     with warnings.catch_warnings():
         # A name in a script that the font lacks is drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        figure.savefig(file, format="png", bbox_inches="tight")
+        figure.savefig(file, format="png")
     return file.getvalue()
 
 

@@ -6,6 +6,8 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .crops import THUMBNAIL_SIDE
+
 # A workbook with more pictures takes minutes to open; faces beyond have a row without one.
 PICTURES = 10_000
 ROW_HEIGHT, PICTURE_COLUMN = 60, 11
@@ -46,11 +48,8 @@ def workbook(sheets: Mapping[str, tuple[Sequence[str], Sequence[Sequence[Any]]]]
 
 
 def _insert(sheet: Any, row: int, picture: bytes) -> None:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(picture)) as image:
-        # Rows are measured in points, pictures in pixels of 0.75 points.
-        scale = (ROW_HEIGHT - 4) / 0.75 / max(image.size)
+    # Rows are measured in points, pictures in pixels of 0.75 points.
+    scale = (ROW_HEIGHT - 4) / 0.75 / THUMBNAIL_SIDE
     sheet.set_row(row, ROW_HEIGHT)
     sheet.set_column(0, 0, PICTURE_COLUMN)
     sheet.insert_image(row, 0, "face.jpg", {"image_data": io.BytesIO(picture), "x_scale": scale, "y_scale": scale,
