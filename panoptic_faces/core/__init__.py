@@ -10,18 +10,27 @@ if TYPE_CHECKING:
     from .evaluation import evaluate
     from .faces import cluster_faces
     from .images import cluster_images, cluster_levels
+    from .poses import group_turned_duplicates
+    from .projection import project
+    from .tagging import assign_tags, tag_texts
 
 __all__ = [
+    "assign_tags",
     "best_copies_first",
     "cluster_faces",
     "cluster_images",
     "cluster_levels",
     "evaluate",
     "group_duplicates",
+    "group_turned_duplicates",
+    "project",
+    "tag_texts",
 ]
 
-_PLACES = {"best_copies_first": "duplicates", "cluster_faces": "faces", "cluster_images": "images",
-           "cluster_levels": "images", "evaluate": "evaluation", "group_duplicates": "duplicates"}
+_PLACES = {"assign_tags": "tagging", "best_copies_first": "duplicates", "cluster_faces": "faces",
+           "cluster_images": "images", "cluster_levels": "images", "evaluate": "evaluation",
+           "group_duplicates": "duplicates", "group_turned_duplicates": "poses", "project": "projection",
+           "tag_texts": "tagging"}
 
 
 def __getattr__(name: str) -> Any:

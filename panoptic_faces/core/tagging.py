@@ -111,12 +111,12 @@ def assign_tags(images: ArrayLike, texts: ArrayLike, *, min_strength: float = 0.
     if carried.any():
         surprise = rank = _with_examples(unit, surprise, carried)
     # The best of t independent draws is below a value with the t-th power of one draw's probability.
-    strengths = ndtr(surprise) ** len(words)
+    strengths: NDArray[np.float64] = np.asarray(ndtr(surprise)) ** len(words)
     strengths[carried] = 1
-    tagged = carried.any(axis=1)
-    best = np.argmax(np.where(tagged[:, None], np.where(carried, rank, -np.inf), rank), axis=1)
+    tagged = carried.any(axis=1, keepdims=True)
+    best = np.argmax(np.where(tagged & ~carried, -np.inf, rank), axis=1)
     line = np.arange(len(unit))
-    strong = np.asarray(strengths >= least, dtype=bool)
+    strong = strengths >= least
     tags = np.where(strong[line, best], best, NOISE)
     assigned = carried.copy()
     if multiple:

@@ -138,5 +138,8 @@ def _check_tag(library: ModuleType, model: str, pretrained: str) -> None:
 
 
 def _checksum(file: Path) -> str:
+    found = hashlib.sha256()
     with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+        while chunk := opened.read(1 << 20):
+            found.update(chunk)
+    return found.hexdigest()

@@ -1,0 +1,71 @@
+"""Maps: near stays near, seeded, the same in any order."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from panoptic_faces.core.errors import FacesError
+from panoptic_faces.core.projection import project
+
+INSTALLED = ["pca", "tsne", *(["umap"] if importlib.util.find_spec("umap") else [])]
+
+
+def islands(n: int = 90, seed: int = 0):
+    random = np.random.default_rng(seed)
+    kinds = np.repeat(np.arange(3), n // 3)
+    return (np.eye(3, 20)[kinds] + 0.05 * random.standard_normal((len(kinds), 20))).astype(np.float32), kinds
+
+
+@pytest.mark.parametrize("method", INSTALLED)
+def test_islands_stay_apart(method):
+    rows, kinds = islands()
+    points = project(rows, method)
+    assert points.shape == (90, 2) and points.dtype == np.float32
+    assert np.abs(points).max() == pytest.approx(1)
+    apart = np.linalg.norm(points[:, None] - points, axis=2)
+    np.fill_diagonal(apart, np.inf)
+    assert (kinds[apart.argmin(axis=1)] == kinds).all()
+
+
+@pytest.mark.parametrize("method", INSTALLED)
+def test_the_order_of_the_images_changes_nothing(method):
+    rows, _ = islands()
+    rows[5] = rows[40]
+    shuffle = np.random.default_rng(1).permutation(len(rows))
+    straight, mixed = project(rows, method, seed=4), project(rows[shuffle], method, seed=4)
+    np.testing.assert_array_equal(mixed, straight[shuffle])
+    np.testing.assert_array_equal(straight[5], straight[40])
+
+
+@pytest.mark.parametrize("method", INSTALLED)
+@pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.ones((1, 3)), np.ones((9, 3)), np.eye(2), np.eye(7),
+                                  np.array([[1.0], [-1.0]])])
+def test_small_sets(method, rows):
+    points = project(rows, method)
+    assert points.shape == (len(rows), 2) and np.isfinite(points).all()
+
+
+def test_pca_shows_the_two_main_directions():
+    rows, _ = islands()
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    centred = unit - unit.mean(axis=0)
+    main = centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T
+    points = project(rows, "pca")
+    for axis in range(2):
+        assert abs(np.corrcoef(points[:, axis], main[:, axis])[0, 1]) > 0.999
+
+
+def test_an_unknown_method_gets_a_sentence():
+    with pytest.raises(FacesError, match="pca, tsne, umap"):
+        project(np.eye(3), "mds")
+
+
+def test_umap_without_its_package_gets_a_sentence(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(FacesError, match="pip install umap-learn"):
+        project(islands()[0], "umap")

@@ -1,0 +1,182 @@
+"""CLIP on a tiny model that learns, in this session, a small world of coloured shapes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from itertools import product
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from panoptic_faces.core.errors import FacesError
+from panoptic_faces.core.tagging import assign_tags, tag_texts
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import open_clip
+    import torch
+
+from panoptic_faces.models.clip import Clip
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (40, 60, 220), "yellow": (230, 220, 40)}
+SHAPES = ("circle", "bar", "pole")
+CAPTIONS = [f"a {colour} {shape}" for colour, shape in product(COLOURS, SHAPES)]
+CONFIG = {
+    "embed_dim": 32,
+    "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16},
+    "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
+}
+
+
+def draw(caption: str, random: np.random.Generator, side: int = 64) -> np.ndarray:
+    _, colour, shape = caption.split()
+    ground = np.full((side, side, 3), int(random.integers(100, 160)), np.uint8)
+    x, y = (int(value) for value in random.integers(26, side - 26, 2))
+    r = int(random.integers(12, 22))
+    if shape == "circle":
+        cv2.circle(ground, (x, y), r, COLOURS[colour], -1)
+    elif shape == "bar":
+        cv2.rectangle(ground, (0, y - r // 2), (side, y + r // 2), COLOURS[colour], -1)
+    else:
+        cv2.rectangle(ground, (x - r // 2, 0), (x + r // 2, side), COLOURS[colour], -1)
+    return ground
+
+
+def drawings(each: int, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
+    random = np.random.default_rng(seed)
+    kinds = np.repeat(np.arange(len(CAPTIONS)), each)
+    return [draw(CAPTIONS[kind], random) for kind in kinds], kinds
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A configuration and the weights of a model that was trained on drawings for some seconds."""
+    folder = tmp_path_factory.mktemp("clip")
+    config = folder / "tiny-shapes.json"
+    config.write_text(json.dumps(CONFIG))
+    open_clip.add_model_config(config)
+    torch.manual_seed(0)
+    model, _, prepare = open_clip.create_model_and_transforms("tiny-shapes")
+    tokens = open_clip.get_tokenizer("tiny-shapes")(CAPTIONS)
+    pictures, kinds = drawings(60, 0)
+    from PIL import Image
+
+    batch = torch.stack([prepare(Image.fromarray(picture)) for picture in pictures])
+    truth = torch.from_numpy(kinds)
+    # The table of 49,408 tokens stays as it is: moving it would take most of the time.
+    model.token_embedding.weight.requires_grad_(False)
+    steps = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=3e-3)
+    for _ in range(100):
+        drawn = torch.randint(len(batch), (64,))
+        logits = 15 * model.encode_image(batch[drawn], normalize=True) @ model.encode_text(
+            tokens, normalize=True).T
+        loss = torch.nn.functional.cross_entropy(logits, truth[drawn])
+        steps.zero_grad()
+        loss.backward()
+        steps.step()
+    weights = folder / "tiny-shapes.pt"
+    torch.save(model.state_dict(), weights)
+    return config, weights
+
+
+@pytest.fixture(scope="session")
+def clip(files: tuple[Path, Path]) -> Clip:
+    return Clip(*(str(file) for file in files), device="cpu")
+
+
+def test_the_model_learnt_its_small_world(clip: Clip):
+    pictures, kinds = drawings(10, 1)
+    near = clip.embed(pictures) @ clip.embed_texts(CAPTIONS).T
+    assert (near.argmax(axis=1) == kinds).mean() > 0.8
+
+
+def test_vectors_have_length_one_and_do_not_depend_on_the_batch(clip: Clip, files: tuple[Path, Path]):
+    pictures, _ = drawings(1, 2)
+    vectors = clip.embed(pictures)
+    assert vectors.shape == (len(pictures), 32) and vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    single = Clip(*(str(file) for file in files), device="cpu", batch_size=1)
+    np.testing.assert_allclose(single.embed(pictures), vectors, atol=1e-5)
+    assert clip.embed([]).shape == (0, 32) and clip.embed_texts([]).shape == (0, 32)
+
+
+def test_a_text_has_one_vector_whatever_it_stands_beside(clip: Clip):
+    once = clip.embed_texts(["a red circle", "a blue bar"])
+    again = clip.embed_texts(["a green pole", "a blue bar", "something new", "a red circle"])
+    np.testing.assert_array_equal(again[[3, 1]], once)
+
+
+def test_the_name_tells_the_weights(clip: Clip, files: tuple[Path, Path], tmp_path: Path):
+    config, weights = files
+    other = tmp_path / "other.pt"
+    changed = torch.load(weights, weights_only=True)
+    changed["logit_scale"] += 1
+    torch.save(changed, other)
+    assert clip.name.startswith("clip/tiny-shapes/")
+    assert Clip(str(config), str(other), device="cpu").name != clip.name
+
+
+def test_images_go_to_the_tag_that_they_show(clip: Clip):
+    pictures, kinds = drawings(12, 3)
+    names = ["shape", *CAPTIONS]
+    parents: list[list[int]] = [[], *([0] for _ in CAPTIONS)]
+    texts = tag_texts(names, parents, parent_tags="ignore")
+    assert [text for _, text in texts] == CAPTIONS
+    found = assign_tags(clip.embed(pictures), clip.embed_texts([text for _, text in texts]), min_strength=0)
+    assert (found.tags == kinds).mean() > 0.8
+
+
+def test_what_shows_no_tag_is_left_out_more_often(clip: Clip):
+    pictures, kinds = drawings(12, 4)
+    wanted = [caption for caption in CAPTIONS if "red" in caption or "blue" in caption]
+    shown = np.array([CAPTIONS[kind] in wanted for kind in kinds])
+    found = assign_tags(clip.embed(pictures), clip.embed_texts(wanted), min_strength=0.9)
+    assert (found.tags[shown] >= 0).mean() > (found.tags[~shown] >= 0).mean() + 0.3
+
+
+def test_a_text_finds_its_pictures(clip: Clip):
+    pictures, kinds = drawings(10, 5)
+    near = (clip.embed(pictures) @ clip.embed_texts(["a yellow circle"]).T)[:, 0]
+    assert (kinds[np.argsort(-near)[:10]] == CAPTIONS.index("a yellow circle")).mean() >= 0.7
+
+
+@pytest.mark.parametrize("given, code", [
+    ({"model": "No-Such-Model"}, "clip_model"),
+    ({"model": "ViT-B-32", "pretrained": "no-such-weights"}, "clip_pretrained"),
+    ({"device": "abacus"}, "device"),
+    ({"batch_size": 0}, "batch_size"),
+])
+def test_a_wrong_parameter_gets_a_sentence(given, code):
+    with pytest.raises(FacesError) as error:
+        Clip(**{"device": "cpu", **given})
+    assert error.value.code == code and str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html><p>Not found</p>", b""])
+def test_a_file_that_holds_no_weights_gets_a_sentence(files: tuple[Path, Path], tmp_path: Path, content: bytes):
+    broken = tmp_path / "broken.pt"
+    broken.write_bytes(content)
+    with pytest.raises(FacesError) as error:
+        Clip(str(files[0]), str(broken), device="cpu")
+    assert error.value.code == "clip_weights" and "broken.pt" in str(error.value)
+
+
+@pytest.mark.parametrize("failure, code", [
+    (RuntimeError("operator torchvision::nms does not exist"), "torchvision_broken"),
+    (ImportError("No module named 'open_clip'"), "clip_missing"),
+])
+def test_a_library_that_cannot_be_imported_gets_a_sentence_with_a_remedy(monkeypatch, failure, code):
+    class Broken:
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "open_clip":
+                raise failure
+
+    monkeypatch.delitem(sys.modules, "open_clip")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    with pytest.raises(FacesError) as error:
+        Clip()
+    assert error.value.code == code and "pip install" in str(error.value)
