@@ -8,6 +8,7 @@ from .common import Sentences, say
 
 COMMANDS = {
     "open": "opening", "weights": "data", "encode": "encoding", "cluster": "clustering", "runs": "clustering",
+    "recognize": "recognizing", "evaluate": "recognizing",
     "xmp-write": "xmp", "xmp-read": "xmp", "privacy": "data"}
 
 

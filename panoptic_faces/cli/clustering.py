@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from ..services.crops import FaceCrops
     from ..services.encode import Encoding
     from ..services.face_table import FaceTable
+    from ..services.organise import Group
 
 FACES = "faces.npz"
+SAVE_OPTION = click.option("--save", default="crops", type=click.Choice(("crops", "photos", "links", "none")),
+                           metavar="WHAT", help=say("cluster.save"))
 
 
 @click.command("cluster", help=described("cluster"))
@@ -28,41 +31,48 @@ FACES = "faces.npz"
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help=say("cluster.set"))
 @click.option("--min-size", default=1, type=Whole(1), metavar="N", help=say("cluster.min_size"))
 @click.option("--seed", default=0, type=Whole(0), metavar="N", help=say("cluster.seed"))
-@click.option("--save", default="crops", type=click.Choice(("crops", "photos", "links", "none")), metavar="WHAT",
-              help=say("cluster.save"))
+@SAVE_OPTION
 @model_options
 @json_option
 def cluster_command(photos: tuple[Path, ...], out: Path, method: str, settings: tuple[str, ...], min_size: int,
                     seed: int, save: str, detector: str, model: str, normalisation: str | None, jobs: int | None,
                     as_json: bool) -> None:
     from ..services.crops import FaceCrops
-    from ..services.export import export_people
     from ..services.people import group_faces
 
     chosen = assignments(settings)
     check_method(method, chosen)
     crops, begun = FaceCrops(), time.perf_counter()
-    table, encoding = _faces(photos, out, crops, detector, model, normalisation, jobs)
-    if not len(table):
-        raise FacesError("no_faces_found")
+    table, encoding = faces_of(photos, out, crops, detector, model, normalisation, jobs)
     rows, after_encoding = table.rows(), time.perf_counter()
     with Bar("group", None):
         groups, rest = group_faces([row.id for row in rows], table.vectors, rows, LANGUAGE, method=method,
                                    min_size=min_size, seed=seed, **chosen)
     grouped = time.perf_counter()
-    with Bar("cut", len(rows)) as progress:
-        missing = crops.complete(rows, workers=jobs, seen=progress.step)
     parameters = {"method": method, "min_size": min_size, "seed": seed, **chosen, **table.settings}
     seconds = {"encode": round(after_encoding - begun, 2), "group": round(grouped - after_encoding, 2)}
-    with Bar("export", None) as progress:
-        line = export_people(groups, rest, rows, table.vectors, crops, out, LANGUAGE, save=save,
-                             parameters=parameters, seconds=seconds, seen=progress.at)
-    crops.close()
-    if missing:
-        click.echo(say("cluster.missing", count=len(missing)), err=True)
+    line = written(groups, rest, table, crops, out, save, parameters, seconds, jobs)
     tell(line, as_json, say("cluster.done", **line["counts"], out=out / line["folder"]))
     if encoding:
         leave_with(encoding)
+
+
+def written(groups: list[Group], rest: list[str], table: FaceTable, crops: FaceCrops, out: Path, save: str,
+            parameters: dict[str, Any], seconds: dict[str, float], jobs: int | None, rest_name: str | None = None
+            ) -> dict[str, Any]:
+    """Write a run and tell of faces without a picture; the run's line in the log."""
+    from ..services.export import export_people
+
+    rows = table.rows()
+    with Bar("cut", len(rows)) as progress:
+        missing = crops.complete(rows, workers=jobs, seen=progress.step)
+    with Bar("export", None) as progress:
+        line = export_people(groups, rest, rows, table.vectors, crops, out, LANGUAGE, save=save, seen=progress.at,
+                             parameters=parameters, seconds=seconds, rest_name=rest_name)
+    crops.close()
+    if missing:
+        click.echo(say("cluster.missing", count=len(missing)), err=True)
+    return line
 
 
 def check_method(method: str, chosen: dict[str, Any]) -> None:
@@ -83,14 +93,19 @@ def assignments(settings: tuple[str, ...]) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _faces(photos: tuple[Path, ...], out: Path, crops: FaceCrops, detector: str, model: str,
-           normalisation: str | None, jobs: int | None) -> tuple[FaceTable, Encoding | None]:
+def faces_of(photos: tuple[Path, ...], out: Path, crops: FaceCrops, detector: str, model: str,
+             normalisation: str | None, jobs: int | None) -> tuple[FaceTable, Encoding | None]:
     """The faces of one file of faces, or of photos, which are encoded into the output's folder."""
     from ..services.face_table import SUFFIXES, read_table
 
     if len(photos) == 1 and photos[0].is_file() and photos[0].suffix.lower() in SUFFIXES:
-        return read_table(photos[0]), None
+        table = read_table(photos[0])
+        if not len(table):
+            raise FacesError("no_faces_found")
+        return table, None
     done = encoded(photos, out / FACES, detector, model, normalisation, jobs, crops=crops)
+    if not len(done.table):
+        raise FacesError("no_faces_found")
     return done.table, done
 
 

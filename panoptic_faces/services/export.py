@@ -49,20 +49,22 @@ class _Person:
 def export_people(groups: Sequence[Group], rest: Sequence[str], faces: Sequence[FaceRow],
                   vectors: NDArray[np.float32], crops: FaceCrops, out: Path, language: str, *, save: str = "crops",
                   parameters: Mapping[str, Any] | None = None, seconds: Mapping[str, float] | None = None,
-                  seen: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
+                  rest_name: str | None = None, seen: Callable[[int, int], None] = lambda done, total: None
+                  ) -> dict[str, Any]:
     """Write people to a new folder ``out/run-NNN`` and a line to ``out/runs.jsonl``; nothing that is there changes.
 
     groups, rest: people and the faces of nobody, by the ids of ``faces``; written from the most typical on.
     faces, vectors: (n,) what is known of each face and its (n, d) vector. crops: has the crop of every face, those
     of photos that are gone excepted. save: what goes into the folder of each person, one of ``SAVE``.
-    parameters, seconds: for the log. Returns the line of the log. Raises FacesError ``save_unknown``,
-    ``links_refused`` or ``out_unwritable``.
+    parameters, seconds: for the log. rest_name: of the faces of nobody. Returns the line of the log.
+    Raises FacesError ``save_unknown``, ``links_refused`` or ``out_unwritable``.
     """
     if save not in SAVE:
         raise FacesError("save_unknown", got=save, allowed=", ".join(SAVE))
     started, begun = datetime.now(timezone.utc), time.perf_counter()
     by_id = {face.id: place for place, face in enumerate(faces)}
-    people = _people(groups, rest, faces, vectors, by_id, language)
+    nobody = Group(rest_name or text("group.poor_faces", language), list(rest))
+    people = _people([*groups, nobody] if rest else groups, len(groups), faces, vectors, by_id)
     order = [by_id[face.id] for person in people for face in person.faces]
     labels = [number if number < len(groups) else -1 for number, person in enumerate(people) for _ in person.faces]
     try:
@@ -86,12 +88,12 @@ def export_people(groups: Sequence[Group], rest: Sequence[str], faces: Sequence[
     return line
 
 
-def _people(groups: Sequence[Group], rest: Sequence[str], faces: Sequence[FaceRow], vectors: NDArray[np.float32],
-            by_id: Mapping[str, int], language: str) -> list[_Person]:
-    listed = [*groups, Group(text("group.poor_faces", language), list(rest))] if rest else list(groups)
-    folders = safe_names([group.name for group in listed])
-    return [_person(group.name, folder, [by_id[image] for image in group.images], faces, vectors, number < len(groups))
-            for number, (group, folder) in enumerate(zip(listed, folders, strict=True))]
+def _people(groups: Sequence[Group], known: int, faces: Sequence[FaceRow], vectors: NDArray[np.float32],
+            by_id: Mapping[str, int]) -> list[_Person]:
+    """The groups with their folders; those from number ``known`` on are nobody."""
+    folders = safe_names(group.name for group in groups)
+    return [_person(group.name, folder, [by_id[image] for image in group.images], faces, vectors, number < known)
+            for number, (group, folder) in enumerate(zip(groups, folders, strict=True))]
 
 
 def _person(name: str, folder: str, members: Sequence[int], faces: Sequence[FaceRow], vectors: NDArray[np.float32],
