@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +21,10 @@ from .common import LANGUAGE, SOME_UNREADABLE, Bar, described, folder, json_opti
 @click.option("--change-originals", "sure", is_flag=True, help=say("xmp-write.sure"))
 @json_option
 def xmp_write_command(run: Path, into: str, out: Path | None, merge: bool, sure: bool, as_json: bool) -> None:
+    from ..services.run_log import named_boxes
     from ..services.xmp import write_people
 
-    faces = _people_of(run)
+    faces = named_boxes(run)
     with Bar("xmp", len(faces)) as progress:
         written = write_people(faces, into, out, merge=merge, sure=sure, seen=progress.step)
     for photo, error in written.skipped[:10]:
@@ -57,19 +56,3 @@ def xmp_read_command(photos: tuple[Path, ...], as_json: bool) -> None:
     tell(found, as_json, "\n".join(lines))
     if failed:
         sys.exit(SOME_UNREADABLE)
-
-
-def _people_of(run: Path) -> dict[Path, list[tuple[str, list[int]]]]:
-    """The named boxes of every photo of a run, given by its folder or its people.json."""
-    from ..services.run_log import PEOPLE
-
-    file = run / PEOPLE if run.is_dir() else run
-    try:
-        written = json.loads(file.read_text(encoding="utf-8"))
-        faces: dict[Path, list[tuple[str, list[int]]]] = defaultdict(list)
-        for person in written["people"]:
-            for face in person["faces"]:
-                faces[Path(face["photo"])].append((person["name"], face["box"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise FacesError("run_unreadable", file=str(file)) from error
-    return dict(sorted(faces.items()))

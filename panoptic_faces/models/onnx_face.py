@@ -71,8 +71,9 @@ class OnnxFace:
             vector = np.asarray(self._net.forward(), dtype=np.float32)
         except cv2.error as error:
             raise FacesError("onnx_unusable", file=str(self._file), reason=str(error).strip()[-200:]) from error
-        if vector.size < 2 or vector.shape[0] != 1 or vector.ndim > 2 and vector.size != vector.shape[1]:
-            raise FacesError("onnx_unusable", file=str(self._file), reason=f"output {vector.shape}")
+        outputs = len(self._net.getUnconnectedOutLayersNames())
+        if outputs != 1 or vector.size < 2 or vector.shape[0] != 1 or vector.size != vector.shape[1]:
+            raise FacesError("onnx_unusable", file=str(self._file), reason=f"{outputs} × {vector.shape}")
         return vector.reshape(-1).copy()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,23 @@ def compare_runs(folder: Path, first: int, second: int) -> dict[str, Any]:
                             if one["parameters"].get(name) != other["parameters"].get(name)},
             "counts": {name: [one["counts"].get(name), other["counts"].get(name)] for name in one["counts"]},
             "agreement": figures}
+
+
+def named_boxes(run: Path) -> dict[Path, list[tuple[str, list[int]]]]:
+    """The names and boxes on each photo of a run, given by its folder or its people.json, for ``xmp.write_people``.
+
+    Raises FacesError ``run_unreadable``.
+    """
+    file = run / PEOPLE if run.is_dir() else run
+    try:
+        written = json.loads(file.read_text(encoding="utf-8"))
+        found: dict[Path, list[tuple[str, list[int]]]] = defaultdict(list)
+        for person in written["people"]:
+            for face in person["faces"]:
+                found[Path(face["photo"])].append((person["name"], face["box"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FacesError("run_unreadable", file=str(file)) from error
+    return dict(sorted(found.items()))
 
 
 def run_number(name: str) -> int:

@@ -18,8 +18,9 @@ from panoptic_faces.services.face_table import FaceRow, PhotoRow
 from panoptic_faces.services.file_names import safe_cell, safe_name, safe_names
 from panoptic_faces.services.organise import Group
 
-NAMES = ["A/../B", "CON", "con.txt", "x" * 300, "é" * 300, "👩‍🚀", "🎉", "", ".", "..", " .hidden. ", "Zoë", "Zoe\u0308",
-         "zoë", "=1+1", "@SUM(A1)", "a\nb", "a\\b", "C:\\x", "李雷", "Same", "Same", "same", "AUX ", "Lpt1.jpg", "-1"]
+NAMES = ["A/../B", "CON", "con.txt", "x" * 300, "é" * 300, "👩\u200d🚀", "🎉", "", ".", "..", " .hidden. ", "Zoë",
+         "Zoe\u0308", "zoë", "=1+1", "@SUM(A1)", "a\nb", "a\\b", "C:\\x", "李雷", "Same", "Same", "same", "AUX ",
+         "Lpt1.jpg", "-1"]
 CELLS = {"=1+1": "'=1+1", "@SUM(A1)": "'@SUM(A1)", "plain": "plain", "+33": "'+33", "": ""}
 
 
@@ -30,8 +31,8 @@ def test_file_names_are_safe_and_distinct() -> None:
         assert 0 < len(name.encode()) <= 84 and not set(name) & set('<>:"/\\|?*\n') and name == name.strip(" ")
         assert not name.startswith(".") and not name.endswith(".")
         assert name.split(".")[0].upper() not in {"CON", "AUX", "NUL", "LPT1"}
-    assert safe_name("Zoë") == "Zoë" and safe_name("李雷") == "李雷" and safe_name("Jean-Luc d’Été (fils)") in (
-        "Jean-Luc d’Été (fils)",)
+    for name in ("Zoë", "李雷", "Jean-Luc d’Été (fils)"):
+        assert safe_name(name) == name
 
 
 def test_formulas_are_texts() -> None:
