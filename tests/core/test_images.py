@@ -41,6 +41,19 @@ def test_the_order_of_the_images_changes_nothing(k):
     np.testing.assert_array_equal(mixed.similarities, straight.similarities[shuffle])
 
 
+@pytest.mark.parametrize("k", [7, -1])
+def test_the_order_changes_nothing_where_centroids_start_from_a_sample(k):
+    rows, truth = mixture(7, 7000, d=16, noise=0.5)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    kept = rows.copy()
+    shuffle = np.random.default_rng(1).permutation(len(rows))
+    straight, mixed = cluster_images(rows, k), cluster_images(rows[shuffle], k)
+    np.testing.assert_array_equal(mixed.labels, straight.labels[shuffle])
+    np.testing.assert_array_equal(mixed.similarities, straight.similarities[shuffle])
+    np.testing.assert_array_equal(rows, kept)
+    assert adjusted_mutual_info_score(truth, straight.labels) > 0.9
+
+
 def test_groups_are_found_and_the_best_comes_first():
     rows, truth = mixture(8, 800)
     found = cluster_images(rows, 8)
