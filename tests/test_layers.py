@@ -24,7 +24,8 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 PRIVATE_API = {"_project_db", "_media_db", "_data_reader", "_data_writer", "_tasks"}
-PURE = {"numpy", "scipy", "sklearn", "faiss"}
+# umap is an extra.
+PURE = {"numpy", "scipy", "sklearn", "faiss", "umap"}
 
 
 def room(module: Path) -> str:
