@@ -10,7 +10,7 @@ import click
 
 from ..core.errors import FacesError
 from ..core.faces import CLUSTERERS
-from .common import LANGUAGE, Bar, Whole, described, folder, json_option, model_options, say, sources, tell
+from .common import LANGUAGE, Bar, Whole, command, folder, json_option, model_options, say, sources, tell
 from .encoding import encoded, leave_with
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SAVE_OPTION = click.option("--save", default="crops", type=click.Choice(("crops"
                            metavar="WHAT", help=say("cluster.save"))
 
 
-@click.command("cluster", help=described("cluster"))
+@command("cluster")
 @sources()
 @click.option("--out", required=True, type=folder(), help=say("cluster.out"))
 @click.option("--method", default="auto", metavar="NAME", help=say("cluster.method", allowed=", ".join(CLUSTERERS)))
@@ -109,7 +109,7 @@ def faces_of(photos: tuple[Path, ...], out: Path, crops: FaceCrops, detector: st
     return done.table, done
 
 
-@click.command("runs", help=described("runs"))
+@command("runs")
 @click.argument("out", metavar="DIR", type=folder(exists=True))
 @click.option("--compare", nargs=2, type=int, metavar="RUN RUN", help=say("runs.compare"))
 @json_option

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +31,33 @@ def described(command: str) -> str:
     return f"{say(f'{command}.help')}\n\n\b\n{say('example')} {say(f'{command}.example')}"
 
 
-class Sentences(click.Group):
+class Formatter(click.HelpFormatter):
+    """Help whose own words are in the user's language too."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, prefix or say("usage"))
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        with super().section(say(f"section.{name}") if name in ("Options", "Commands") else name):
+            yield
+
+
+class Context(click.Context):
+    formatter_class = Formatter
+
+
+class Told(click.Command):
+    context_class = Context
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = say("help_option")
+        return option
+
+
+class Sentences(Told, click.Group):
     """Commands that are imported when they are asked for; their FacesErrors end as a sentence and exit code 1."""
 
     def __init__(self, *args: Any, commands_in: dict[str, str] | None = None, **settings: Any) -> None:
@@ -84,6 +111,11 @@ class Whole(click.IntRange):
 def tell(answer: Any, as_json: bool, sentence: str) -> None:
     """An answer for a program, or its sentence for a person."""
     click.echo(json.dumps(answer, ensure_ascii=False, indent=1) if as_json else sentence)
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command whose help and example are in ``locales/``."""
+    return click.command(name, cls=Told, help=described(name))
 
 
 def folder(exists: bool = False) -> click.Path:

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from ..core.errors import FacesError
-from .common import LANGUAGE, described, folder, json_option, say, tell
+from .common import LANGUAGE, command, folder, json_option, say, tell
 
 
-@click.command("weights", help=described("weights"))
+@command("weights")
 @click.option("--folder", "place", type=folder(exists=True), help=say("weights.folder"))
 @click.option("--fetch/--no-fetch", default=True, help=say("weights.fetch"))
 def weights_command(place: Path | None, fetch: bool) -> None:
@@ -29,7 +29,7 @@ def weights_command(place: Path | None, fetch: bool) -> None:
         sys.exit(1)
 
 
-@click.command("privacy", help=described("privacy"))
+@command("privacy")
 @click.argument("place", metavar="FOLDER", type=folder(exists=True))
 @json_option
 def privacy_command(place: Path, as_json: bool) -> None:

@@ -11,14 +11,14 @@ import click
 
 from ..core.errors import FacesError
 from ..i18n import text
-from .common import LANGUAGE, SOME_UNREADABLE, Bar, Whole, described, json_option, model_options, say, sources, tell
+from .common import LANGUAGE, SOME_UNREADABLE, Bar, Whole, command, json_option, model_options, say, sources, tell
 
 if TYPE_CHECKING:
     from ..services.crops import FaceCrops
     from ..services.encode import Encoding
 
 
-@click.command("encode", help=described("encode"))
+@command("encode")
 @sources()
 @click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help=say("encode.out"))
 @model_options

@@ -13,10 +13,10 @@ import click
 import platformdirs
 from tqdm import tqdm
 
-from .common import described, folder, say
+from .common import command, folder, say
 
 
-@click.command("open", help=described("open"))
+@command("open")
 @click.argument("photos", type=folder(exists=True), required=False)
 @click.option("--project", type=folder(), help=say("open.project"))
 @click.option("--port", type=click.IntRange(1, 65535), help=say("open.port"))

@@ -9,11 +9,11 @@ import click
 
 from ..core.errors import FacesError
 from .clustering import SAVE_OPTION, assignments, faces_of, written
-from .common import LANGUAGE, described, folder, json_option, model_options, say, sources, tell
+from .common import LANGUAGE, command, folder, json_option, model_options, say, sources, tell
 from .encoding import encoded, leave_with
 
 
-@click.command("recognize", help=described("recognize"))
+@command("recognize")
 @sources()
 @click.option("--people", required=True, type=click.Path(exists=True, path_type=Path), help=say("recognize.people"))
 @click.option("--out", required=True, type=folder(), help=say("cluster.out"))
@@ -58,7 +58,7 @@ def recognize_command(photos: tuple[Path, ...], people: Path, out: Path, method:
         leave_with(encoding)
 
 
-@click.command("evaluate", help=described("evaluate"))
+@command("evaluate")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--method", default="auto", metavar="NAME", help=say("evaluate.method"))
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help=say("cluster.set"))

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from ..core.errors import FacesError
-from .common import LANGUAGE, SOME_UNREADABLE, Bar, described, folder, json_option, say, sources, tell
+from .common import LANGUAGE, SOME_UNREADABLE, Bar, command, folder, json_option, say, sources, tell
 
 
-@click.command("xmp-write", help=described("xmp-write"))
+@command("xmp-write")
 @click.argument("run", metavar="RUN", type=click.Path(exists=True, path_type=Path))
 @click.option("--into", default="sidecars", type=click.Choice(("sidecars", "copies", "originals")), metavar="WHERE",
               help=say("xmp-write.into"))
@@ -36,7 +36,7 @@ def xmp_write_command(run: Path, into: str, out: Path | None, merge: bool, sure:
         sys.exit(SOME_UNREADABLE)
 
 
-@click.command("xmp-read", help=described("xmp-read"))
+@command("xmp-read")
 @sources()
 @json_option
 def xmp_read_command(photos: tuple[Path, ...], as_json: bool) -> None:
