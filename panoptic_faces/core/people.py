@@ -59,7 +59,7 @@ _METHODS = (
     Method("network", "a small neural network chooses, the chosen person's mean face confirms",
            recognition.train_network, recognition.score_network,
            (Parameter("hidden", 128, 1, 4096), Parameter("alpha", 1.0, 0.0, 1000.0),
-            Parameter("epochs", 300, 1, 10_000))),
+            Parameter("steps", 600, 1, 1_000_000))),
 )
 RECOGNIZERS: Mapping[str, Method] = MappingProxyType({row.name: row for row in _METHODS})
 

@@ -29,6 +29,8 @@ PRIOR_SAME, PRIOR_SAME_SPREAD, PRIOR_FACES = 0.65, 0.13, 20.0
 MEMORY, MEMORY_OF_ONE, MEMORY_FACES = 5_000.0, 50.0, 50.0
 # How much of a person's own deviation from the corpus is believed at most, and how many comparisons earn half of it.
 SHRINKAGE, HALF_WAY = 0.5, 20.0
+# Faces in one step of the network's training.
+BATCH = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,7 +206,7 @@ def score_neighbors(arrays: Mapping[str, NDArray[Any]], unit: Unit, k: int) -> t
     return result, None
 
 
-def train_network(unit: Unit, person: Ints, seed: int, hidden: int, alpha: float, epochs: int) -> Arrays:
+def train_network(unit: Unit, person: Ints, seed: int, hidden: int, alpha: float, steps: int) -> Arrays:
     """One hidden layer (rectified linear, Adam) on standardised unit vectors, by scikit-learn."""
     import warnings
 
@@ -219,10 +221,12 @@ def train_network(unit: Unit, person: Ints, seed: int, hidden: int, alpha: float
     if p == 1:  # nothing to tell apart
         return arrays | {"weights_1": np.zeros((d, 1)), "bias_1": np.zeros(1), "weights_2": np.zeros((1, 1)),
                          "bias_2": np.zeros(1)}
-    network = MLPClassifier((hidden,), alpha=alpha, max_iter=epochs, random_state=seed)
+    batches = -(-len(unit) // BATCH)
+    network = MLPClassifier((hidden,), alpha=alpha, batch_size=min(BATCH, len(unit)), max_iter=-(-steps // batches),
+                            random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        network.fit((unit - mean) * scale, person)
+        network.fit(((unit - mean) * scale).astype(np.float32), person)
     (first, second), (bias_1, bias_2) = network.coefs_, network.intercepts_
     if p == 2:  # one output tells two people apart
         second, bias_2 = np.hstack([np.zeros_like(second), second]), np.append(0.0, bias_2)

@@ -213,14 +213,15 @@ def _along_principal_direction(unit: Unit, label: Ints, g: int) -> Ints:
         along = np.einsum("ij,ij->i", apart, direction[label])
         direction = np.asarray(total @ (apart * along[:, None]))
         direction /= np.maximum(np.linalg.norm(direction, axis=1, keepdims=True), 1e-12)
-    return (np.einsum("ij,ij->i", apart, direction[label]) > 0).astype(np.int64)
+    return np.asarray(np.einsum("ij,ij->i", apart, direction[label]) > 0, dtype=np.int64)
 
 
 def _two_means(unit: Unit, label: Ints, part: Ints, g: int) -> Ints:
     """(m,) each face with the nearer centroid of its group's two parts; a part is never emptied."""
+    part = part.copy()
     for _ in range(ROUNDS):
         middle = centroids(unit, 2 * label + part, 2 * g)
         nearer = np.einsum("ij,ij->i", unit, middle[2 * label + 1] - middle[2 * label]) > 0
         emptied = np.bincount(2 * label + nearer, minlength=2 * g).reshape(g, 2).min(axis=1) == 0
-        part = np.where(emptied[label], part, nearer)
+        part[~emptied[label]] = nearer[~emptied[label]]
     return part

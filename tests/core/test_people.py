@@ -93,7 +93,7 @@ def test_neither_the_order_of_faces_nor_of_people_changes_anything(method: str, 
     names = [NAMES[one] for one in person]
     asked = faces(rng.integers(0, 30, 60), seed + 1)
     photo = rng.integers(-1, 30, 60)
-    small = {"hidden": 8, "epochs": 30} if method == "network" else {}
+    small = {"hidden": 8, "steps": 30} if method == "network" else {}
     plain = recognize(train_recognizer(vectors, names, method=method, **small), asked, groups=photo)
     mixed, shuffled = rng.permutation(15), rng.permutation(60)
     again = train_recognizer(vectors[mixed], [names[one] for one in mixed], method=method, **small)
