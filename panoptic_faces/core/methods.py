@@ -68,6 +68,8 @@ def hdbscan(faces: Faces, *, min_cluster_size: int, min_samples: int) -> Ints:
     a, b = np.concatenate([a, ends[:-1]]), np.concatenate([b, ends[1:]])
     distance = np.concatenate([distance, np.full(len(ends) - 1, 2.0)])
     graph = sp.csr_matrix((distance, (a, b)), shape=(n, n))
+    # A face counts among its own neighbours, but not in a sparse graph.
+    samples = max(1, samples - 1)
     model = HDBSCAN(min_cluster_size=min_cluster_size, min_samples=samples, metric="precomputed", copy=True)
     return np.asarray(model.fit_predict(graph + graph.T), dtype=np.int64)
 
