@@ -204,7 +204,7 @@ def _adapt(recognizer: Recognizer, rows: Unit, bound: float) -> Impostors:
 def _best(recognizer: Recognizer, impostors: Impostors, rows: Unit) -> tuple[Ints, Floats]:
     """The likeliest person of each row, and the standardised likeness."""
     nearest, best = np.zeros(len(rows), dtype=np.int64), np.zeros(len(rows))
-    step = max(1, BLOCK_CELLS // 4 // len(recognizer.people))
+    step = max(64, BLOCK_CELLS // 32 // len(recognizer.people))
     for start in range(0, len(rows), step):
         likeness, preference = recognizer.score(rows[start : start + step])
         standard = impostors.standardise(likeness)

@@ -64,7 +64,9 @@ class Impostors:
         belief = SHRINKAGE * self.own / (self.own + HALF_WAY)
         location = self.location + belief * self.own_location
         width = self.width * (1 + belief * (self.own_width - 1))
-        return (likeness - location.astype(np.float32)) / width.astype(np.float32)
+        standard = likeness - location.astype(np.float32)
+        standard *= (1 / width).astype(np.float32)
+        return standard
 
     def learn(self, likeness: Unit, strangers: Bools) -> Impostors:
         """Learn from (m, p) likeness where ``strangers`` (m, p) says that the face is not the person."""
