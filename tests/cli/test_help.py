@@ -34,10 +34,11 @@ def example(run: Run, command: str, language: str = "en") -> list[str]:
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "open"])
-def test_examples_work(run: Run, command: str, people: Path, tmp_path: Path) -> None:
+def test_examples_work(run: Run, command: str, people: Path, shared: Path, tmp_path: Path) -> None:
     # Each in a folder that has what the examples before it made.
     (tmp_path / "photos").symlink_to(people.parents[1] / "photos")
     (tmp_path / "faces.npz").write_bytes((people.parents[1] / "faces.npz").read_bytes())
+    (tmp_path / "labelled.npz").write_bytes((shared / "data/emb/bbt_cast.sface.npz").read_bytes())
     (tmp_path / "people").mkdir()
     (tmp_path / "people" / "runs.jsonl").write_bytes((people.parent / "runs.jsonl").read_bytes())
     (tmp_path / "people" / "run-001").symlink_to(people)
