@@ -46,8 +46,8 @@ def open_command(photos: Path | None, project: Path | None, port: int | None) ->
         if _has_browser():
             webbrowser.open(panoptic.address)
         if process is not None:
-            click.echo(say("open.stop"))
             try:
+                click.echo(say("open.stop"))
                 process.wait()
             except KeyboardInterrupt:
                 click.echo()
