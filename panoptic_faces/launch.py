@@ -74,6 +74,8 @@ class Panoptic:
         self.project = known["id"]
         self.request("POST", "/load", {"id": self.project})
         self.wait()
+        if not any(action.startswith(PLUGIN + ".") for action in self.get("/actions")):
+            raise FacesError("plugin_not_loaded")
 
     def import_folder(self, folder: Path, seen: Callable[[dict[str, Any]], None] = lambda task: None) -> None:
         """Add a folder of pictures, or what is new in it, and wait until it is in."""
