@@ -15,3 +15,11 @@ def shared() -> Path:
     if not (SHARED / "weights").is_dir():
         pytest.skip(f"needs real weights and pictures in {SHARED.name}/ beside the repository")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def clip_files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The configuration and the weights of a tiny CLIP, trained in this session on drawings of coloured shapes."""
+    from .models.shapes import train
+
+    return train(tmp_path_factory.mktemp("clip"))

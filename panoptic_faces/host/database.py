@@ -73,6 +73,11 @@ class Database:
                     return bytes(images[0].data)
         return b""
 
+    def with_vector(self, type_id: int) -> set[str]:
+        """The SHA-1 of every image that has a vector of a type, without reading the vectors."""
+        with self.public._media_db() as media:
+            return {row[0] for row in media.conn.execute("SELECT sha1 FROM vectors WHERE type_id = ?", (type_id,))}
+
     # ---- values
 
     def write_values(self, values: dict[int, dict[str, Any]], commit: UpsertCommit | None = None) -> int | None:

@@ -3,37 +3,31 @@
 Annotations must be real objects here: the host reads an action's form off them.
 """
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from panoptic.core.databases.media.models import VectorType
-from panoptic.models.action_models import ActionContext, ActionResult, NotifType
+from panoptic.models.action_models import ActionContext, ActionResult, NotifType, PropertyId
 
 from ..core.errors import FacesError
 from ..i18n import text
 from ..services import images as service
 from ..services.organise import Group
-from .params import Linkage, explained, name_of_property
-from .project import Project
+from .lookup_actions import LookupActions
+from .params import Linkage, Parents, explained, name_of_property, share, switch, words
 from .results import shown, told
-from .tags import Tags
 
 COMPLETE = Linkage("complete")
+USE = Parents("use")
 
 
-class ImageActions:
+class ImageActions(LookupActions):
     """What the plugin does with whole images."""
-
-    data: Project
-    tags: Tags
 
     @explained
     def compute_clusters(self, context: ActionContext, vectors: VectorType = None, nb_clusters: int = 10,
                          levels: int = 1, save_as: str = "") -> ActionResult:
         language = self.data.language()
         saved = name_of_property(save_as)
-        images, chosen, found = self.images_among(context, vectors)
+        images, chosen, found = self.images_among(context, self.image_kind(vectors))
         groups, paths = service.group_images(chosen, found, language, n_clusters=nb_clusters, levels=levels)
         if saved:
             under = self.tags.tree(self.tags.named(saved)).shared(chosen)
@@ -45,23 +39,52 @@ class ImageActions:
 
     @explained
     def find_duplicates(self, context: ActionContext, vectors: VectorType = None, min_similarity: float = 0.95,
-                        linkage: Linkage = COMPLETE, save_as: str = "") -> ActionResult:
+                        linkage: Linkage = COMPLETE, turned: bool = False, save_as: str = "") -> ActionResult:
+        from ..models.images import is_visual
+
         language = self.data.language()
-        saved = name_of_property(save_as)
-        _, chosen, found = self.images_among(context, vectors)
+        saved, poses = name_of_property(save_as), switch("turned", turned)
+        kind = self.image_kind(vectors)
+        if poses and not is_visual(kind.params):
+            raise FacesError("turned_visual")
+        _, chosen, found = self.images_among(context, kind)
         groups = service.group_copies(chosen, found, language, min_similarity=min_similarity, linkage=linkage.value,
-                                      judge=self.data.judge())
+                                      turned=poses, judge=self.data.judge())
         if saved:
             self.tags.write(saved, {image: (group.name,) for group in groups for image in group.images})
         if not groups:
             return told(NotifType.INFO, text("notif.no_duplicates", language), language)
         return shown(groups, language, {"images": len(chosen), "groups": len(groups)})
 
-    def images_among(self, context: ActionContext, vectors: Any) -> tuple[list[str], list[str], NDArray[np.float32]]:
-        """The selection, its images that have a vector of the chosen type, and those (n, d) vectors."""
-        kind = self.data.image_vectors(vectors)
-        images = self.data.sha1s(context.instance_ids)
-        chosen, found = self.data.vectors(kind, images)
-        if not chosen:
-            raise FacesError("no_image_vectors")
-        return images, chosen, found
+    @explained
+    def cluster_by_tags(self, context: ActionContext, tags: PropertyId = None, vectors: VectorType = None,
+                        parent_tags: Parents = USE, prefix: str = "", min_strength: float = 0.5,
+                        multiple: bool = False, examples: bool = False, save_as: str = "") -> ActionResult:
+        from ..models.images import clip_of
+
+        language = self.data.language()
+        saved, several, learn = name_of_property(save_as), switch("multiple", multiple), switch("examples", examples)
+        least = share("min_strength", min_strength)
+        before = words("prefix", prefix)
+        kind = self.clip_kind(vectors)
+        tree = self.tags.tree(self.tags.chosen(tags, "tags_property"))
+        order, names = sorted(tree.tags), tree.displayed()
+        if not order:
+            raise FacesError("tags_none")
+        place = {tag: position for position, tag in enumerate(order)}
+        images, chosen, found = self.images_among(context, kind)
+        carried = np.array([[tag in held for tag in order] for held in (
+            set(tree.carried.get(image, ())) for image in chosen)]) if learn else None
+        groups, rest, given = service.group_by_tags(
+            chosen, found, [names[tag] for tag in order],
+            [[place[above] for above in tree.tags[tag].parents if above in place] for tag in order],
+            clip_of(kind.params).embed_texts, examples=carried, parent_tags=parent_tags.value,
+            prefix=before + " " if before and "{}" not in before else before, min_strength=least, multiple=several)
+        if saved and given:
+            layers = [{image: tree.path(order[held[depth]]) for image, held in given.items() if len(held) > depth}
+                      for depth in range(max(map(len, given.values())))]
+            self.tags.write(saved, layers[0], further=layers[1:])
+        inside = set(chosen)
+        rest += [image for image in images if image not in inside]
+        return shown([*groups, Group(text("group.no_tag", language), rest)], language,
+                     {"images": len(chosen), "groups": len(groups), "untagged": len(rest)})

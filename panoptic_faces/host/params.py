@@ -12,11 +12,19 @@ from ..core.duplicates import LINKAGES
 from ..core.errors import FacesError
 from ..core.faces import CLUSTERERS
 from ..core.people import RECOGNIZERS
+from ..core.projection import METHODS
+from ..core.tagging import PARENTS
+from ..models.clip import DEVICES
+from ..models.images import IMAGE_MODELS
 from .results import told
 
 Method = Enum("Method", [(name, name) for name in CLUSTERERS])  # type: ignore[misc]
 Linkage = Enum("Linkage", [(name, name) for name in LINKAGES])  # type: ignore[misc]
 Recognizer = Enum("Recognizer", [(name, name) for name in RECOGNIZERS])  # type: ignore[misc]
+ImageModel = Enum("ImageModel", [(name, name) for name in IMAGE_MODELS])  # type: ignore[misc]
+Device = Enum("Device", [(name, name) for name in DEVICES])  # type: ignore[misc]
+Parents = Enum("Parents", [(name, name) for name in PARENTS])  # type: ignore[misc]
+MapMethod = Enum("MapMethod", [(name, name) for name in METHODS])  # type: ignore[misc]
 
 
 class Settings(BaseModel):
@@ -27,6 +35,7 @@ class Settings(BaseModel):
     max_side: int = 2048
     min_face_size: int = 24
     scan_on_import: bool = False
+    vectors_on_import: bool = False
     people: str = ""
 
     @field_validator("max_side")
@@ -64,6 +73,30 @@ def whole_number(name: str, value: Any, low: int, high: int) -> int:
     except (TypeError, ValueError, OverflowError):
         raise FacesError("whole_number", name=name, low=low, high=high, got=repr(value)[:80]) from None
     return int(value)
+
+
+def share(name: str, value: Any) -> float:
+    """A number from 0 to 1 sent by the page; raises ``share``."""
+    try:
+        if isinstance(value, bool) or not 0 <= float(value) <= 1:
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise FacesError("share", name=name, got=repr(value)[:80]) from None
+    return float(value)
+
+
+def switch(name: str, value: Any) -> bool:
+    """Yes or no sent by the page; raises ``switch``."""
+    if not isinstance(value, bool):
+        raise FacesError("switch", name=name, got=repr(value)[:80])
+    return value
+
+
+def words(name: str, value: Any) -> str:
+    """A text of a few words sent by the page, without outer spaces; raises ``words``."""
+    if not isinstance(value, str) or len(value) > 2000:
+        raise FacesError("words", name=name, got=repr(value)[:80])
+    return value.strip()
 
 
 def name_of_property(value: Any) -> str:

@@ -24,6 +24,12 @@ ACTIONS = {
     "forget_faces": "execute",
     "compute_clusters": "group",
     "find_duplicates": "group",
+    "cluster_by_tags": "group",
+    "create_vector_type": "vector_type",
+    "compute_vectors": "vector",
+    "find_similar": "similar",
+    "search_by_text": "text_search",
+    "map_images": "map",
 }
 
 
@@ -40,6 +46,7 @@ class PanopticFaces(PeopleActions, ImageActions, APlugin):
 
     def _start(self) -> None:
         self.project.on_import_complete(self.scan_imported)
+        self.project.on_import_complete(self.vectors_of_imported)
         language = self.data.language()
         for name, hook in ACTIONS.items():
             described = self.add_action_easy(getattr(self, name), [hook])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from panoptic.core.databases.data.models import File, Folder, Instance, UpsertCommit
-from panoptic.core.databases.media.models import Vector, VectorType
+from panoptic.core.databases.media.models import Map, Vector, VectorType
 from panoptic.core.file_source.processing import process_bytes
 
 from ..core.errors import FacesError
@@ -170,23 +170,53 @@ class Project:
             found = self._host.upsert_vector_type(VectorType(id=-1, source=self._database.plugin, params=params))
         return None if found is None else int(found.id)
 
-    def image_vectors(self, chosen: Any) -> int:
-        """The id of a type of vectors of whole images: the chosen one, or the newest that is not of faces.
+    def vectors_kind(self, chosen: Any, *, refusal: str, fits: Callable[[dict[str, Any], bool], bool]) -> VectorType:
+        """The chosen type of vectors, or the newest that fits where none is chosen; else FacesError ``refusal``.
 
-        Raises FacesError ``no_image_vectors``.
+        fits: tells of a type's parameters, and of whether it is the plugin's own, if it can be used.
         """
-        known = {kind.id: kind for kind in self._host.get_vector_types() if kind.params.get("subject") != "face"}
+        known = [kind for kind in self._host.get_vector_types()
+                 if fits(kind.params, kind.source == self._database.plugin)]
         if isinstance(chosen, VectorType):
-            known = {kind: row for kind, row in known.items() if kind == chosen.id}
+            known = [kind for kind in known if kind.id == chosen.id]
         if not known or not (chosen is None or isinstance(chosen, VectorType)):
-            raise FacesError("no_image_vectors")
-        return int(max(known))
+            raise FacesError(refusal)
+        return max(known, key=lambda kind: int(kind.id))
+
+    def own_image_vectors(self) -> list[VectorType]:
+        """The plugin's own types of vectors of whole images."""
+        return [kind for kind in self._host.get_vector_types(source=self._database.plugin)
+                if kind.params.get("subject") != "face"]
 
     def vectors(self, type_id: int, sha1s: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
-        """Those of the images that have a vector, in the order given, and their (n, d) vectors."""
+        """Those of the images that have a vector, in the order given, and their (n, d) vectors.
+
+        Raises FacesError ``vectors_dimension`` where they do not all have one length.
+        """
         data = {row.sha1: row.data for row in self._host.get_vectors(type_id, list(sha1s))}
         found = [sha1 for sha1 in sha1s if sha1 in data]
+        lengths = sorted({len(data[sha1]) for sha1 in found})
+        if len(lengths) > 1:
+            raise FacesError("vectors_dimension", expected=lengths[0], got=lengths[-1])
         return found, np.asarray([data[sha1] for sha1 in found], dtype=np.float32)
+
+    def without_vector(self, type_id: int, sha1s: Sequence[str]) -> list[str]:
+        """Those of the images that have no vector of a type."""
+        there = self._database.with_vector(type_id)
+        return [sha1 for sha1 in sha1s if sha1 not in there]
+
+    def add_vectors(self, type_id: int, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Store vectors of a type by image."""
+        if vectors:
+            self._host.upsert_vectors([Vector(type_id, sha1, vector) for sha1, vector in vectors.items()])
+
+    def save_map(self, name: str, points: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+        """Store a map of images, in place of the plugin's map of that name; gives the map as the page wants it."""
+        source = self._database.plugin
+        known = next((known.id for known in self._host.get_maps(source=source) if known.name == name), -1)
+        flat = [part for sha1, (x, y) in points.items() for part in (sha1, float(x), float(y))]
+        made = self._host.upsert_map(Map(known, source, name, "sha1", len(points), flat))
+        return {"id": int(made.id), "source": source, "name": name, "key": "sha1", "count": len(points), "data": flat}
 
     # ---- faces in
 

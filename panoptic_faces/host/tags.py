@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from panoptic.core.databases.data.models import Property, Tag, UpsertCommit
@@ -36,11 +36,11 @@ class Tags:
         return TagTree(tags, {sha1: [tag for tag in carried if tag in tags]
                               for sha1, carried in self._database.tag_ids(prop.id).items()})
 
-    def chosen(self, property_id: Any) -> Property:
-        """The property of tags on images' contents of that id; raises FacesError ``people_property``."""
+    def chosen(self, property_id: Any, refusal: str = "people_property") -> Property:
+        """The property of tags on images' contents of that id; else raises FacesError ``refusal``."""
         found = [prop for prop in self._host.get_properties() if prop.id == property_id and _holds_tags(prop)]
         if not found:
-            raise FacesError("people_property")
+            raise FacesError(refusal)
         return found[0]
 
     def named(self, name: str) -> Property | None:
@@ -91,11 +91,13 @@ class Tags:
             self._database.write_values({prop.id: changed})
         return len(changed)
 
-    def write(self, name: str, paths: Mapping[str, Path], under: int | None = None) -> None:
+    def write(self, name: str, paths: Mapping[str, Path], under: int | None = None, *,
+              further: Sequence[Mapping[str, Path]] = ()) -> None:
         """Give each image the tag at the end of its path of names, in one commit.
 
-        paths: image → names from the top tag down. under: the tag below which the paths hang. The property is
-        made where it is missing, and tags that exist are used again.
+        paths: image → names from the top tag down. under: the tag below which the paths hang. further: more tags
+        of the images, given where the property holds several. The property is made where it is missing, and tags
+        that exist are used again.
         """
         commit = UpsertCommit()
         prop = self.named(name)
@@ -103,12 +105,16 @@ class Tags:
             prop = self._new_property(name)
             commit.properties[prop.id] = prop
         tree = self.tree(prop)
-        placed, missing = place_tags(tree.tags.values(), paths.values(), under,
+        single = prop.dtype == "tag"
+        layers = [paths] if single else [paths, *further]
+        placed, missing = place_tags(tree.tags.values(), [path for layer in layers for path in layer.values()], under,
                                      allocate=lambda count: self._database.allocate("tags", count))
         for tag in missing:
             commit.tags[tag.id] = _made(tag, prop)
-        values = retagged(tree.carried, {sha1: placed[path] for sha1, path in paths.items()}, under,
-                          single=prop.dtype == "tag")
+        values: dict[str, list[int]] = {}
+        for layer in layers:
+            wanted = {sha1: placed[path] for sha1, path in layer.items()}
+            values |= retagged({**tree.carried, **values}, wanted, under, single=single)
         self._database.write_values({prop.id: values}, commit)
 
     def _new_property(self, name: str) -> Property:

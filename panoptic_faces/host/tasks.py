@@ -1,114 +1,128 @@
-"""The scan as a task of the host: progress, cancelling, and failures that show."""
+"""Long work as tasks of the host: progress, cancelling, taking up again, and failures that show."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from panoptic.core.task.task import Task
 
 from ..core.errors import FacesError
 from ..i18n import text
+from ..services.images import VectorsOf
 from ..services.scan import FaceScanner, Photo, ScannedPhoto, in_parallel
 from .project import Project, Renditions
 
 logger = logging.getLogger(__name__)
 
-# Faces are written together: seldom enough to be fast, often enough that little is lost.
+# Results are written together: seldom enough to be fast, often enough that little is lost.
 BATCH_PHOTOS = 48
 BATCH_SECONDS = 5.0
 
+Result = TypeVar("Result")
+Outcome = tuple[Photo, Result | None, FacesError | None]
 
-class DetectFacesTask(Task):
-    """Finds the faces of photos that were not scanned yet.
 
-    make_scanner: gives the scanner and the id of its vectors' type; it may raise FacesError.
-    sha1s: the selection; crops and scanned photos in it are passed over when the task starts.
-    log: the file that names the photos that could not be read. then: called once the scan has ended by itself.
+class PhotosTask(Task, Generic[Result]):
+    """Does something with every photo of a selection that it was not done with yet.
+
+    kind: the key of the task's name among the sentences. sha1s: the selection, None for the whole project at the
+    moment when the task starts. log: the file that names the photos that could not be read.
     """
 
-    def __init__(self, project: Project, make_scanner: Callable[[], tuple[FaceScanner, int]], sha1s: list[str],
-                 log: Path, then: Callable[[], None] | None = None) -> None:
+    photos_at_once = 1
+
+    def __init__(self, project: Project, kind: str, sha1s: list[str] | None, log: Path) -> None:
         super().__init__()
         self._project = project
-        self._make_scanner = make_scanner
         self._sha1s = sha1s
         self._log = log
-        self._then = then
         self._language = project.language()
-        self._faces = 0
-        # The page refreshes its folders when a task with "Import" in its id ends.
-        self.key = "ImportFaces"
-        self.name = text("task.detect_faces", self._language)
+        self._last_failure = ""
+        self.name = text(kind, self._language)
+
+    @abstractmethod
+    def missing(self, sha1s: list[str]) -> list[str]:
+        """Those of the images that are still to be done."""
+
+    @abstractmethod
+    def prepare(self) -> Callable[[Sequence[Photo]], list[Outcome[Result]]]:
+        """Load models, and give the work on some photos at a time, which threads share."""
+
+    @abstractmethod
+    def write(self, done: list[Outcome[Result]]) -> None:
+        """Put results into the project."""
+
+    @abstractmethod
+    def told(self) -> str:
+        """What has been done so far, as a sentence."""
+
+    def after(self) -> None:
+        """Called once the task has ended by itself."""
 
     def start(self) -> None:
-        missing = self._project.unscanned(self._sha1s)
-        self.state.total = len(missing)
-        self.set_step(text("task.loading_models", self._language))
+        left = 0
         try:
-            scanner, type_id = self._make_scanner()
-            self._scan(scanner, missing, type_id)
-            if self._then and not self.is_cancelled():
-                self._then()
+            missing = self.missing(self._project.sha1s(None) if self._sha1s is None else self._sha1s)
+            self.state.total = left = len(missing)
+            if missing:
+                self.set_step(text("task.loading_models", self._language))
+                self._do(self.prepare(), missing)
+            if not self.is_cancelled():
+                self.after()
         except FacesError as error:
-            self._give_up(len(missing) - self.state.done - self.state.failed, error.sentence(self._language))
+            self._give_up(left - self.state.done - self.state.failed, error.sentence(self._language))
         except Exception as error:
             # The host logs it but shows a green tick: the list of tasks must tell.
-            self._give_up(len(missing) - self.state.done - self.state.failed, f"{type(error).__name__}: {error}")
+            self._give_up(left - self.state.done - self.state.failed, f"{type(error).__name__}: {error}")
             raise
 
-    def _scan(self, scanner: FaceScanner, missing: list[str], type_id: int) -> None:
-        def work(photo: Photo) -> tuple[ScannedPhoto, list[Renditions]]:
-            scanned = scanner(photo)
-            return scanned, [self._project.rendered(face.crop) for face in scanned.faces]
-
+    def _do(self, work: Callable[[Sequence[Photo]], list[Outcome[Result]]], missing: list[str]) -> None:
         self._tell()
-        batch: list[tuple[ScannedPhoto, list[Renditions]]] = []
+        batch: list[Outcome[Result]] = []
         written = time.monotonic()
-        for scanned, renditions in in_parallel(work, self._photos(missing), cancelled=self.is_cancelled):
-            batch.append((scanned, renditions))
+        for outcomes in in_parallel(work, self._photos(missing), cancelled=self.is_cancelled):
+            batch += outcomes
             if len(batch) >= BATCH_PHOTOS or time.monotonic() - written > BATCH_SECONDS:
-                self._write(batch, type_id)
+                self._write(batch)
                 batch, written = [], time.monotonic()
-        self._write(batch, type_id)
-        if missing and self.state.failed == len(missing):
+        self._write(batch)
+        if self.state.failed == len(missing):
             self._give_up(0, text("task.nothing_read", self._language, log=self._log))
 
-    def _photos(self, sha1s: list[str]) -> Iterator[Photo]:
+    def _photos(self, sha1s: list[str]) -> Iterator[list[Photo]]:
         known = self._project.photos(sha1s)
-        for sha1 in sha1s:
-            yield self._project.photo(sha1, *known[sha1])
+        photos = (self._project.photo(sha1, *known[sha1]) for sha1 in sha1s)
+        while some := list(islice(photos, self.photos_at_once)):
+            yield some
 
-    def _write(self, batch: list[tuple[ScannedPhoto, list[Renditions]]], type_id: int) -> None:
-        self._project.add_faces(batch, type_id)
-        for scanned, renditions in batch:
-            self._faces += len(renditions)
-            if scanned.error is None:
+    def _write(self, batch: list[Outcome[Result]]) -> None:
+        self.write(batch)
+        for photo, _, error in batch:
+            if error is None:
                 self.state.done += 1
             else:
                 self.state.failed += 1
-                self._note_failure(scanned)
+                self._note_failure(photo, error)
         self._tell()
 
     def _tell(self) -> None:
-        self.set_step(text("task.detect_faces", self._language), self._detail())
-
-    def _detail(self) -> str:
         failures = text("task.failures", self._language, count=self.state.failed, name=self._last_failure,
                         log=self._log) if self.state.failed else ""
-        return text("task.faces_found", self._language, count=self._faces) + failures
+        self.set_step(self.name, self.told() + failures)
 
-    _last_failure = ""
-
-    def _note_failure(self, scanned: ScannedPhoto) -> None:
-        self._last_failure = scanned.photo.name
-        assert scanned.error is not None
+    def _note_failure(self, photo: Photo, error: FacesError) -> None:
+        self._last_failure = photo.name
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("a", encoding="utf-8") as log:
-            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\t{scanned.photo.name}\t"
-                      f"{scanned.error.sentence(self._language)}\n")
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\t{photo.name}\t{error.sentence(self._language)}\n")
 
     def _give_up(self, left: int, sentence: str) -> None:
         """The host ticks any finished task in green unless it was stopped, and shows only a stopped one's name."""
@@ -116,4 +130,76 @@ class DetectFacesTask(Task):
         self.state.failed += left
         self.state.cancelled = True
         self.state.name = text("task.failed", self._language, task=self.name, reason=sentence)
-        self.set_step(text("task.detect_faces", self._language), sentence)
+        self.set_step(self.name, sentence)
+
+
+class DetectFacesTask(PhotosTask[tuple[ScannedPhoto, list[Renditions]]]):
+    """Finds the faces of photos; crops and scanned photos of the selection are passed over.
+
+    make_scanner: gives the scanner and the id of its vectors' type; it may raise FacesError. then: called once the
+    scan has ended by itself.
+    """
+
+    def __init__(self, project: Project, make_scanner: Callable[[], tuple[FaceScanner, int]], sha1s: list[str],
+                 log: Path, then: Callable[[], None] | None = None) -> None:
+        super().__init__(project, "task.detect_faces", sha1s, log)
+        self._make_scanner = make_scanner
+        self._then = then
+        self._faces = 0
+        self._type = 0
+        # The page refreshes its folders when a task with "Import" in its id ends.
+        self.key = "ImportFaces"
+
+    def missing(self, sha1s: list[str]) -> list[str]:
+        return self._project.unscanned(sha1s)
+
+    def prepare(self) -> Callable[[Sequence[Photo]], list[Any]]:
+        scanner, self._type = self._make_scanner()
+
+        def work(photos: Sequence[Photo]) -> list[Any]:
+            scans = [scanner(photo) for photo in photos]
+            return [(scan.photo, (scan, [self._project.rendered(face.crop) for face in scan.faces]), scan.error)
+                    for scan in scans]
+        return work
+
+    def write(self, done: list[Outcome[tuple[ScannedPhoto, list[Renditions]]]]) -> None:
+        scans = [scan for _, scan, _ in done if scan is not None]
+        self._project.add_faces(scans, self._type)
+        self._faces += sum(len(renditions) for _, renditions in scans)
+
+    def told(self) -> str:
+        return text("task.faces_found", self._language, count=self._faces)
+
+    def after(self) -> None:
+        if self._then:
+            self._then()
+
+
+class ComputeVectorsTask(PhotosTask[NDArray[np.float32]]):
+    """Computes the vectors of a type that images do not have yet.
+
+    make_embedder: gives what embeds photos of the type; it may raise FacesError.
+    """
+
+    photos_at_once = 32
+
+    def __init__(self, project: Project, make_embedder: Callable[[], VectorsOf], type_id: int,
+                 sha1s: list[str] | None, log: Path) -> None:
+        super().__init__(project, "task.compute_vectors", sha1s, log)
+        self._make_embedder = make_embedder
+        self.key = f"ComputeVectors{type_id}"
+        # The page shows the task's progress beside the type of vectors.
+        self.vector_type_id = type_id
+
+    def missing(self, sha1s: list[str]) -> list[str]:
+        return self._project.without_vector(self.vector_type_id, sha1s)
+
+    def prepare(self) -> Callable[[Sequence[Photo]], list[Any]]:
+        return self._make_embedder()
+
+    def write(self, done: list[Outcome[NDArray[np.float32]]]) -> None:
+        self._project.add_vectors(self.vector_type_id,
+                                  {photo.sha1: vector for photo, vector, _ in done if vector is not None})
+
+    def told(self) -> str:
+        return text("task.vectors_computed", self._language, count=self.state.done)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from PIL import Image
 
 from ..core.errors import FacesError
 from .pictures import Pixels
+from .weights import checksum
 
 Floats = NDArray[np.float32]
 
@@ -46,12 +46,10 @@ class Clip:
         self._batch = batch_size
         library = _open_clip()
         self._device = _device(device)
+        self.name = identify(model, pretrained)
         known = _model_name(library, model)
         weights = Path(pretrained).expanduser()
         local = weights.is_file()
-        if not local:
-            _check_tag(library, known, pretrained)
-        self.name = f"clip/{known}/{_checksum(weights)[:16] if local else pretrained}"
         try:
             self._model, _, self._prepare = library.create_model_and_transforms(
                 known, pretrained=str(weights) if local else pretrained, device=self._device)
@@ -96,6 +94,20 @@ class Clip:
         return np.asarray(found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12), np.float32)
 
 
+def identify(model: str, pretrained: str) -> str:
+    """The name of the vectors of a model with some weights, without loading them; see :class:`Clip`.
+
+    Raises FacesError: ``clip_missing``, ``torchvision_broken``, ``clip_model``, ``clip_pretrained``.
+    """
+    library = _open_clip()
+    known = _model_name(library, model)
+    weights = Path(pretrained).expanduser()
+    if weights.is_file():
+        return f"clip/{known}/{checksum(weights)[:16]}"
+    _check_tag(library, known, pretrained)
+    return f"clip/{known}/{pretrained}"
+
+
 def _open_clip() -> ModuleType:
     try:
         import open_clip
@@ -135,11 +147,3 @@ def _check_tag(library: ModuleType, model: str, pretrained: str) -> None:
     tags = library.list_pretrained_tags_by_model(model)
     if pretrained not in tags:
         raise FacesError("clip_pretrained", model=model, allowed=", ".join(tags) or "–", got=repr(pretrained))
-
-
-def _checksum(file: Path) -> str:
-    found = hashlib.sha256()
-    with file.open("rb") as opened:
-        while chunk := opened.read(1 << 20):
-            found.update(chunk)
-    return found.hexdigest()

@@ -70,13 +70,19 @@ def weights_path(weights: WeightsFile, folder: str | Path | None = None, *, offl
 
 def check(path: Path, weights: WeightsFile) -> None:
     """Raise FacesError ``weights_wrong`` unless the file at ``path`` is ``weights``, byte for byte."""
+    found = checksum(path)
+    if path.stat().st_size != weights.bytes or found != weights.sha256:
+        raise FacesError("weights_wrong", file=str(path), expected=weights.sha256, found=found,
+                         expected_bytes=weights.bytes, found_bytes=path.stat().st_size)
+
+
+def checksum(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
-    if path.stat().st_size != weights.bytes or digest.hexdigest() != weights.sha256:
-        raise FacesError("weights_wrong", file=str(path), expected=weights.sha256, found=digest.hexdigest(),
-                         expected_bytes=weights.bytes, found_bytes=path.stat().st_size)
+    return digest.hexdigest()
 
 
 def states(folder: str | Path | None = None) -> list[tuple[WeightsFile, Path | None, str]]:

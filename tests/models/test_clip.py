@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
-from itertools import product
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,75 +14,16 @@ from panoptic_faces.core.tagging import assign_tags, tag_texts
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    import open_clip
     import torch
 
 from panoptic_faces.models.clip import Clip
 
-COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (40, 60, 220), "yellow": (230, 220, 40)}
-SHAPES = ("circle", "bar", "pole")
-CAPTIONS = [f"a {colour} {shape}" for colour, shape in product(COLOURS, SHAPES)]
-CONFIG = {
-    "embed_dim": 32,
-    "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16},
-    "text_cfg": {"context_length": 8, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
-}
-
-
-def draw(caption: str, random: np.random.Generator, side: int = 64) -> np.ndarray:
-    _, colour, shape = caption.split()
-    ground = np.full((side, side, 3), int(random.integers(100, 160)), np.uint8)
-    x, y = (int(value) for value in random.integers(26, side - 26, 2))
-    r = int(random.integers(12, 22))
-    if shape == "circle":
-        cv2.circle(ground, (x, y), r, COLOURS[colour], -1)
-    elif shape == "bar":
-        cv2.rectangle(ground, (0, y - r // 2), (side, y + r // 2), COLOURS[colour], -1)
-    else:
-        cv2.rectangle(ground, (x - r // 2, 0), (x + r // 2, side), COLOURS[colour], -1)
-    return ground
-
-
-def drawings(each: int, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
-    random = np.random.default_rng(seed)
-    kinds = np.repeat(np.arange(len(CAPTIONS)), each)
-    return [draw(CAPTIONS[kind], random) for kind in kinds], kinds
+from .shapes import CAPTIONS, drawings
 
 
 @pytest.fixture(scope="session")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A configuration and the weights of a model that was trained on drawings for some seconds."""
-    folder = tmp_path_factory.mktemp("clip")
-    config = folder / "tiny-shapes.json"
-    config.write_text(json.dumps(CONFIG))
-    open_clip.add_model_config(config)
-    torch.manual_seed(0)
-    model, _, prepare = open_clip.create_model_and_transforms("tiny-shapes")
-    tokens = open_clip.get_tokenizer("tiny-shapes")(CAPTIONS)
-    pictures, kinds = drawings(60, 0)
-    from PIL import Image
-
-    batch = torch.stack([prepare(Image.fromarray(picture)) for picture in pictures])
-    truth = torch.from_numpy(kinds)
-    # The table of 49,408 tokens stays as it is: moving it would take most of the time.
-    model.token_embedding.weight.requires_grad_(False)
-    steps = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=3e-3)
-    for _ in range(100):
-        drawn = torch.randint(len(batch), (64,))
-        logits = 15 * model.encode_image(batch[drawn], normalize=True) @ model.encode_text(
-            tokens, normalize=True).T
-        loss = torch.nn.functional.cross_entropy(logits, truth[drawn])
-        steps.zero_grad()
-        loss.backward()
-        steps.step()
-    weights = folder / "tiny-shapes.pt"
-    torch.save(model.state_dict(), weights)
-    return config, weights
-
-
-@pytest.fixture(scope="session")
-def clip(files: tuple[Path, Path]) -> Clip:
-    return Clip(*(str(file) for file in files), device="cpu")
+def clip(clip_files: tuple[Path, Path]) -> Clip:
+    return Clip(*(str(file) for file in clip_files), device="cpu")
 
 
 def test_the_model_learnt_its_small_world(clip: Clip):
@@ -94,12 +32,12 @@ def test_the_model_learnt_its_small_world(clip: Clip):
     assert (near.argmax(axis=1) == kinds).mean() > 0.8
 
 
-def test_vectors_have_length_one_and_do_not_depend_on_the_batch(clip: Clip, files: tuple[Path, Path]):
+def test_vectors_have_length_one_and_do_not_depend_on_the_batch(clip: Clip, clip_files: tuple[Path, Path]):
     pictures, _ = drawings(1, 2)
     vectors = clip.embed(pictures)
     assert vectors.shape == (len(pictures), 32) and vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
-    single = Clip(*(str(file) for file in files), device="cpu", batch_size=1)
+    single = Clip(*(str(file) for file in clip_files), device="cpu", batch_size=1)
     np.testing.assert_allclose(single.embed(pictures), vectors, atol=1e-5)
     assert clip.embed([]).shape == (0, 32) and clip.embed_texts([]).shape == (0, 32)
 
@@ -110,8 +48,8 @@ def test_a_text_has_one_vector_whatever_it_stands_beside(clip: Clip):
     np.testing.assert_array_equal(again[[3, 1]], once)
 
 
-def test_the_name_tells_the_weights(clip: Clip, files: tuple[Path, Path], tmp_path: Path):
-    config, weights = files
+def test_the_name_tells_the_weights(clip: Clip, clip_files: tuple[Path, Path], tmp_path: Path):
+    config, weights = clip_files
     other = tmp_path / "other.pt"
     changed = torch.load(weights, weights_only=True)
     changed["logit_scale"] += 1
@@ -157,11 +95,11 @@ def test_a_wrong_parameter_gets_a_sentence(given, code):
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><p>Not found</p>", b""])
-def test_a_file_that_holds_no_weights_gets_a_sentence(files: tuple[Path, Path], tmp_path: Path, content: bytes):
+def test_a_file_that_holds_no_weights_gets_a_sentence(clip_files: tuple[Path, Path], tmp_path: Path, content: bytes):
     broken = tmp_path / "broken.pt"
     broken.write_bytes(content)
     with pytest.raises(FacesError) as error:
-        Clip(str(files[0]), str(broken), device="cpu")
+        Clip(str(clip_files[0]), str(broken), device="cpu")
     assert error.value.code == "clip_weights" and "broken.pt" in str(error.value)
 
 
