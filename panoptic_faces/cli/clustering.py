@@ -40,7 +40,7 @@ def cluster_command(photos: tuple[Path, ...], out: Path, method: str, settings: 
     from ..services.crops import FaceCrops
     from ..services.people import group_faces
 
-    chosen = assignments(settings)
+    chosen: dict[str, Any] = {**assignments(settings)}
     check_method(method, chosen)
     crops, begun = FaceCrops(), time.perf_counter()
     table, encoding = faces_of(photos, out, crops, detector, model, normalisation, jobs)

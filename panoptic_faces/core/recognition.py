@@ -156,7 +156,7 @@ def centroids(unit: Unit, person: Ints, p: int) -> Unit:
     someone, first = np.unique(person, return_index=True)
     vanishing = norms[someone, 0] < 1e-6
     total[someone[vanishing]], norms[someone[vanishing]] = unit[first[vanishing]], 1.0
-    return np.divide(total, norms, out=np.zeros_like(total), where=norms > 0).astype(np.float32)
+    return np.asarray(np.divide(total, norms, out=np.zeros_like(total), where=norms > 0), dtype=np.float32)
 
 
 def equal_people(unit: Unit, person: Ints) -> Floats:

@@ -43,7 +43,7 @@ class FaceActions:
 
     @explained
     def cluster_faces(self, context: ActionContext, method: Method = AUTO, parameters: str = "",
-                      min_size: int = 1, save_as: str = "") -> ActionResult:
+                      min_size: int = 1, one_per_photo: bool = True, save_as: str = "") -> ActionResult:
         language = self.data.language()
         smallest = whole_number("min_size", min_size, 1, 1_000_000)
         saved = name_of_property(save_as)
@@ -54,7 +54,7 @@ class FaceActions:
         given = tree.names_below(under, chosen)
         groups, rest = people.group_faces(
             chosen, vectors, faces, language, people=given, within=under.name if under else "",
-            method=method.value, min_size=smallest, **settings)
+            method=method.value, min_size=smallest, one_per_photo=bool(one_per_photo), **settings)
         # A group that did not split is the tag that it already has.
         if saved and not (under and len(groups) == 1 and not rest):
             known = {image for image, name in zip(chosen, given, strict=True) if name is not None}

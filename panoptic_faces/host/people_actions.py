@@ -73,6 +73,21 @@ class PeopleActions(FaceActions):
         changed = self.tags.mirror(prop, photo_of, sorted(chosen))
         return told(NotifType.INFO, text("notif.photos_tagged", language, count=changed, name=prop.name), language)
 
+    @explained
+    def evaluate_clusters(self, context: ActionContext, clusters: PropertyId = None, truth: PropertyId = None
+                          ) -> ActionResult:
+        language = self.data.language()
+        _, chosen, vectors, _ = self.faces_among(context)
+        found = self.tags.tree(self.tags.chosen(clusters)).people(chosen)
+        # The page sends its first property, which is never one of tags, where none was chosen.
+        right = self.tags.tree(self.tags.chosen(truth)).people(chosen) if self.tags.is_chosen(truth) else None
+        figures = service.figures(found, right, vectors)
+        lines = [f"{text('figure.' + name, language)} : {value:.3f}".removesuffix(".000")
+                 for name, value in figures.items()]
+        result = told(NotifType.INFO, "\n".join(lines), language)
+        result.value = figures
+        return result
+
     def _recognized(self, prop: Property, wanted: Collection[str], max_false_accepts: float = 0.01,
                     method: str = "centroid") -> tuple[list[Group], list[str], dict[str, str]]:
         """People among the wanted faces, the unknown, and who is new, trained on every named face of the project."""

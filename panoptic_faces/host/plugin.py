@@ -21,6 +21,7 @@ ACTIONS = {
     "suggest_merges": "group",
     "confirm_people": "execute",
     "tag_photos": "execute",
+    "evaluate_clusters": "execute",
     "forget_faces": "execute",
     "compute_clusters": "group",
     "find_duplicates": "group",

@@ -43,6 +43,10 @@ class Tags:
             raise FacesError(refusal)
         return found[0]
 
+    def is_chosen(self, property_id: Any) -> bool:
+        """Whether that id is of a property that holds tags on images' contents."""
+        return any(prop.id == property_id and _holds_tags(prop) for prop in self._host.get_properties())
+
     def named(self, name: str) -> Property | None:
         """The property of tags on images' contents of that name, None where the name is free.
 

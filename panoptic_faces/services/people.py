@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.errors import FacesError
 from ..core.faces import cluster_faces
 from ..core.neighbors import unit_vectors
 from ..core.people import recognize, train_recognizer
@@ -31,19 +32,21 @@ class Face(Protocol):
 
 def group_faces(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequence[Face], language: str, *,
                 people: Sequence[str | None] | None = None, within: str = "", method: str = "auto",
-                min_size: int = 1, **parameters: Any) -> tuple[list[Group], list[str]]:
+                min_size: int = 1, one_per_photo: bool = True, **parameters: Any) -> tuple[list[Group], list[str]]:
     """The people among face crops, best group first, and the crops that belong to none.
 
     images, faces: (n,) what identifies each crop and what is known of it; vectors: (n, d).
     people: (n,) the person whom a crop was given to before, None = nobody. Those crops stay together and keep
     the name; others join them or form groups of new names.
     within: the name of the group that is being divided; the parts are named after it.
+    one_per_photo: nobody is twice on a photo; not so with mirrors and collages.
     Raises the FacesErrors of ``core.cluster_faces``.
     """
     names = sorted({name for name in people or () if name is not None})
     known = [names.index(name) if name is not None else NOISE for name in people or [None] * len(images)]
     clustering = cluster_faces(
-        vectors, method, groups=[face.photo_sha1 for face in faces], min_size=min_size, known=known,
+        vectors, method, groups=[face.photo_sha1 for face in faces] if one_per_photo else None,
+        min_size=min_size, known=known,
         poor=[is_poor(face.size, face.confidence, face.sharpness) for face in faces], **parameters)
     given = {int(label): names[person] for label, person in zip(clustering.labels, known, strict=True)
              if person != NOISE}
@@ -128,6 +131,23 @@ def questions(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequen
                       for name, images_of in sides]
     inside = {image for group in shown for image in group.images}
     return shown, [image for image in images if image not in inside]
+
+
+def figures(found: Sequence[str | None], truth: Sequence[str | None] | None, vectors: NDArray[np.float32]
+            ) -> dict[str, float]:
+    """Figures of the groups that crops were given to, see ``core.evaluate``.
+
+    found, truth: (n,) names, None = in no group. Where there is a truth, only the crops that it names count.
+    """
+    from ..core.evaluation import evaluate
+
+    kept = [index for index in range(len(found)) if truth is None or truth[index] is not None]
+    names = sorted({name for name in found if name is not None})
+    number: dict[str | None, int] = {None: NOISE, **{name: place for place, name in enumerate(names)}}
+    if not kept or not names:
+        raise FacesError("nothing_to_evaluate")
+    return evaluate([number[found[index]] for index in kept],
+                    None if truth is None else [str(truth[index]) for index in kept], vectors[kept])
 
 
 def _new_names(taken: set[str], within: str, language: str) -> Iterator[str]:

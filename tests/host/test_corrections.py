@@ -132,3 +132,35 @@ def test_forgetting_leaves_nothing_of_faces(scanned: Panoptic, tmp_path: Path) -
     scanned.act("detect_faces")
     scanned.wait()
     assert len(provenance(tmp_path)) == faces
+
+
+def test_groups_are_measured_against_names_and_by_themselves(scanned: Panoptic, tmp_path: Path) -> None:
+    result = scanned.act("cluster_faces", save_as="Personnes")
+    groups, truth = Person(scanned), Person(scanned, "Noms exacts")
+    for name in ("amy", "raj", "sheldon"):
+        truth.give(faces_of(tmp_path, name), name)
+    alone = scanned.act("evaluate_clusters", clusters=groups.property, truth=1)
+    assert {"silhouette", "width", "separation"} <= alone["value"].keys() and "ari" not in alone["value"]
+    both = scanned.act("evaluate_clusters", clusters=groups.property, truth=truth.property)
+    assert both["value"]["items"] == 15 and both["value"]["bcubed_f"] > 0.9
+    assert "F BCubed : " in both["notifs"][0]["message"]
+    assert len(result["groups"]) > 3
+    with pytest.raises(FacesError, match="propriété"):
+        scanned.act("evaluate_clusters", truth=truth.property)
+
+
+def test_a_mirror_may_show_a_person_twice(open_project: Callable[..., Panoptic], shared: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "mirror").mkdir()
+    with Image.open(sorted((shared / "data/faces/bbt_cast/amy").iterdir())[0]) as opened:
+        portrait = opened.convert("RGB")
+    both = Image.new("RGB", (2 * portrait.width, portrait.height))
+    both.paste(portrait, (0, 0))
+    both.paste(portrait.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (portrait.width, 0))
+    both.save(tmp_path / "mirror" / "mirror.png")
+    panoptic = open_project(tmp_path / "mirror")
+    panoptic.act("detect_faces")
+    panoptic.wait()
+    assert panoptic.act("cluster_faces")["value"]["people"] == 2
+    assert panoptic.act("cluster_faces", one_per_photo=False)["value"]["people"] == 1
