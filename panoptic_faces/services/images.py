@@ -131,9 +131,9 @@ def nearest_images(images: Sequence[str], vectors: NDArray[np.float32], queries:
     best = np.empty(len(unit), dtype=np.float32)
     for start, block in similarity_blocks(unit, asked):
         best[start : start + len(block)] = block.max(axis=1)
-    best = np.clip(best, 0, 1)
-    order = [row for row in np.lexsort((np.asarray(images), -best)).tolist() if best[row] >= min_similarity][:most]
-    return Group(name, [images[row] for row in order], image_scores=tuple(float(best[row]) for row in order),
+    scores = np.clip(best, 0, 1)
+    order = [row for row in np.lexsort((np.asarray(images), -best)).tolist() if scores[row] >= min_similarity][:most]
+    return Group(name, [images[row] for row in order], image_scores=tuple(float(scores[row]) for row in order),
                  image_score="score.query")
 
 
