@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from panoptic.models.action_models import ActionResult, FolderPath, NotifType
@@ -16,10 +17,12 @@ from ..core.projection import METHODS
 from ..core.tagging import PARENTS
 from ..models.clip import DEVICES
 from ..models.images import IMAGE_MODELS
+from ..services.files import SAVE
 from .results import told
 
 Method = Enum("Method", [(name, name) for name in CLUSTERERS])  # type: ignore[misc]
 Linkage = Enum("Linkage", [(name, name) for name in LINKAGES])  # type: ignore[misc]
+Save = Enum("Save", [(name, name) for name in SAVE])  # type: ignore[misc]
 Recognizer = Enum("Recognizer", [(name, name) for name in RECOGNIZERS])  # type: ignore[misc]
 ImageModel = Enum("ImageModel", [(name, name) for name in IMAGE_MODELS])  # type: ignore[misc]
 Device = Enum("Device", [(name, name) for name in DEVICES])  # type: ignore[misc]
@@ -114,6 +117,13 @@ def assignments(value: Any) -> dict[str, str]:
     if not all(name and equals and setting for name, equals, setting in pairs):
         raise FacesError("assignments", got=repr(value)[:80])
     return {name: setting for name, _, setting in pairs}
+
+
+def folder_to_write(value: Any) -> Path:
+    """A folder that exists and that the user named; raises ``out_folder``."""
+    if not isinstance(value, str) or not value.strip() or not Path(value).expanduser().is_dir():
+        raise FacesError("out_folder", got=repr(value)[:200])
+    return Path(value).expanduser()
 
 
 def explained(action: Callable[..., ActionResult]) -> Callable[..., ActionResult]:

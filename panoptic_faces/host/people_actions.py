@@ -4,19 +4,27 @@ Annotations must be real objects here: the host reads an action's form off them.
 """
 
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from panoptic.core.databases.data.models import Property
-from panoptic.models.action_models import ActionContext, ActionResult, NotifType, PropertyId
+from panoptic.models.action_models import ActionContext, ActionResult, FolderPath, NotifType, PropertyId
 
 from ..core.errors import FacesError
 from ..i18n import languages, text
 from ..services import people as service
 from ..services.organise import Group
 from .face_actions import FaceActions
-from .params import Recognizer, explained
+from .params import Recognizer, Save, explained, folder_to_write
+from .project import FaceRecord
 from .results import shown, told
 
+if TYPE_CHECKING:
+    from ..services.crops import FaceCrops
+    from ..services.face_table import FaceRow
+
 CENTROID = Recognizer("centroid")
+CROPS = Save("crops")
+NOWHERE = FolderPath("")
 
 
 class PeopleActions(FaceActions):
@@ -87,6 +95,45 @@ class PeopleActions(FaceActions):
         result = told(NotifType.INFO, "\n".join(lines), language)
         result.value = figures
         return result
+
+    @explained
+    def export_people(self, context: ActionContext, people: PropertyId = None, folder: FolderPath = NOWHERE,
+                      save: Save = CROPS, sidecars: bool = False) -> ActionResult:
+        from ..services.export import export_people
+        from ..services.run_log import named_boxes
+        from ..services.xmp import write_people
+
+        language = self.data.language()
+        out = folder_to_write(folder)
+        _, chosen, vectors, faces = self.faces_among(context)
+        names = self.tags.tree(self.tags.chosen(people)).people(chosen)
+        groups = [Group(name, [image for image, given in zip(chosen, names, strict=True) if given == name])
+                  for name in sorted({name for name in names if name is not None})]
+        rows, crops = self._rows(chosen, faces)
+        line = export_people(groups, [image for image, name in zip(chosen, names, strict=True) if name is None],
+                             rows, vectors, crops, out, language, save=save.value,
+                             rest_name=text("group.unknown", language))
+        crops.close()
+        told_too = ""
+        if sidecars:
+            written = write_people(named_boxes(out / line["folder"]), "sidecars")
+            told_too = " " + text("notif.sidecars", language, count=len(written.files), skipped=len(written.skipped))
+        done = text("notif.exported", language, folder=out / line["folder"], **line["counts"])
+        return told(NotifType.INFO, done + told_too, language)
+
+    def _rows(self, chosen: list[str], faces: list[FaceRecord]) -> "tuple[list[FaceRow], FaceCrops]":
+        """The faces as an export wants them, and their pictures."""
+        from ..services.crops import FaceCrops
+        from ..services.face_table import FaceRow, PhotoRow
+
+        photos = self.data.photos({face.photo_sha1 for face in faces})
+        paths, crops, rows = self.data.photos(chosen), FaceCrops(), []
+        for image, face in zip(chosen, faces, strict=True):
+            name, path = photos.get(face.photo_sha1, (face.photo_sha1, None))
+            rows.append(FaceRow(image, PhotoRow(str(path or name), face.photo_sha1), face.box, face.confidence,
+                                face.sharpness))
+            crops.add(image, self.data.crop(paths[image][1], image))
+        return rows, crops
 
     def _recognized(self, prop: Property, wanted: Collection[str], max_false_accepts: float = 0.01,
                     method: str = "centroid") -> tuple[list[Group], list[str], dict[str, str]]:

@@ -22,6 +22,7 @@ ACTIONS = {
     "confirm_people": "execute",
     "tag_photos": "execute",
     "evaluate_clusters": "execute",
+    "export_people": "execute",
     "forget_faces": "execute",
     "compute_clusters": "group",
     "find_duplicates": "group",

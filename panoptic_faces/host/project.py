@@ -51,6 +51,7 @@ class FaceRecord:
     """What the project knows of a face crop."""
 
     photo_sha1: str
+    box: tuple[int, int, int, int]
     size: float
     confidence: float
     sharpness: float
@@ -118,10 +119,14 @@ class Project:
 
     def faces(self) -> dict[str, FaceRecord]:
         """Every face crop of the project."""
-        photo, size, confidence, sharpness = (
-            self._values(role) for role in ("face_photo_sha1", "face_size", "face_confidence", "face_sharpness"))
-        return {sha1: FaceRecord(photo[sha1], float(size.get(sha1, 0)), float(confidence.get(sha1, 0)),
-                                 float(sharpness.get(sha1, 0))) for sha1 in photo}
+        photo, box, size, confidence, sharpness = (self._values(role) for role in (
+            "face_photo_sha1", "face_box", "face_size", "face_confidence", "face_sharpness"))
+        return {sha1: FaceRecord(photo[sha1], _box(box.get(sha1, "")), float(size.get(sha1, 0)),
+                                 float(confidence.get(sha1, 0)), float(sharpness.get(sha1, 0))) for sha1 in photo}
+
+    def crop(self, path: Path | None, sha1: str) -> bytes:
+        """The file of a face crop, or its largest rendition where the file is gone."""
+        return path.read_bytes() if path and path.exists() else self._database.largest_rendition(sha1)
 
     def _values(self, role: str) -> dict[str, Any]:
         known = self.known_properties().get(role)
@@ -328,6 +333,11 @@ def _provenance(faces: Iterable[tuple[Photo, int, FoundFace, Renditions]]) -> di
         values["face_confidence"][rendition.sha1] = round(face.confidence, 3)
         values["face_sharpness"][rendition.sha1] = round(face.sharpness, 1)
     return values
+
+
+def _box(written: str) -> tuple[int, int, int, int]:
+    x, y, width, height = (int(side) for side in (written or "0 0 0 0").split())
+    return x, y, width, height
 
 
 def _write_whole(path: Path, data: bytes) -> None:

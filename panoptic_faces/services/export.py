@@ -23,6 +23,7 @@ from .contact_sheet import contact_sheets
 from .crops import FaceCrops
 from .face_table import FaceRow, csv_bytes, write_whole
 from .file_names import safe_name, safe_names
+from .files import SAVE
 from .map_page import map_page
 from .organise import Group
 from .people_map import distances_png, layout, map_png
@@ -30,7 +31,6 @@ from .run_log import PEOPLE, log_run, new_run, versions
 from .scan import in_parallel
 from .spreadsheet import workbook
 
-SAVE = ("crops", "photos", "links", "none")
 FORMAT = "panoptic_faces people 1"
 FACE_COLUMNS = ("person", "rank", "similarity", "face", "photo", "photo_sha1", "x", "y", "width", "height",
                 "confidence", "sharpness")

@@ -164,3 +164,21 @@ def test_a_mirror_may_show_a_person_twice(open_project: Callable[..., Panoptic],
     panoptic.wait()
     assert panoptic.act("cluster_faces")["value"]["people"] == 2
     assert panoptic.act("cluster_faces", one_per_photo=False)["value"]["people"] == 1
+
+
+def test_people_are_exported_as_files(scanned: Panoptic, tmp_path: Path) -> None:
+    person = Person(scanned)
+    for name, given in (("amy", "Amy"), ("raj", "Raj/../Koothrappali")):
+        person.give(faces_of(tmp_path, name), given)
+    out = tmp_path / "export"
+    with pytest.raises(FacesError, match="dossier où écrire"):
+        scanned.act("export_people", people=person.property, folder=str(out))
+    out.mkdir()
+    done = scanned.act("export_people", people=person.property, folder=str(out), sidecars=True)
+    message = done["notifs"][0]["message"]
+    assert message.startswith("2 personnes") and "10 photos" in message
+    run = out / "run-001"
+    assert sorted(len(list(folder.iterdir())) for folder in (run / "people").iterdir())[:2] == [5, 5]
+    assert {file.suffix for file in run.iterdir()} >= {".xlsx", ".csv", ".json", ".png", ".html"}
+    sidecars = list((tmp_path / "photos").rglob("*.xmp"))
+    assert len(sidecars) == 10 and any("Amy" in file.read_text(encoding="utf-8") for file in sidecars)
