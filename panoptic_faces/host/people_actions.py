@@ -35,7 +35,7 @@ class PeopleActions(FaceActions):
                          max_false_accepts: float = 0.01, to_confirm: bool = False) -> ActionResult:
         language = self.data.language()
         images, chosen, _, _ = self.faces_among(context)
-        groups, unknown, new = self._recognized(self.tags.chosen(people), chosen, max_false_accepts, method.value)
+        groups, unknown, new = self._recognized(self._people(people), chosen, max_false_accepts, method.value)
         if to_confirm:
             self._ask_to_confirm(new)
         return shown([*groups, Group(text("group.unknown", language), unknown),
@@ -46,7 +46,7 @@ class PeopleActions(FaceActions):
     def suggest_merges(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
         language = self.data.language()
         images, chosen, vectors, faces = self.faces_among(context)
-        named = self.tags.tree(self.tags.chosen(people)).people(chosen)
+        named = self.tags.tree(self._people(people)).people(chosen)
         different = self.tags.tree(self.tags.ensure(text("property.different", language)))
         asked, rest = service.questions(
             chosen, vectors, faces, language, people=named,
@@ -59,7 +59,7 @@ class PeopleActions(FaceActions):
     @explained
     def confirm_people(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
         language = self.data.language()
-        prop = self.tags.chosen(people)
+        prop = self._people(people)
         waiting = next((found for found in (self.tags.named(text("property.to_confirm", code))
                                             for code in languages()) if found), None)
         tree = self.tags.tree(waiting)
@@ -73,7 +73,7 @@ class PeopleActions(FaceActions):
     @explained
     def tag_photos(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
         language = self.data.language()
-        prop = self.tags.chosen(people)
+        prop = self._people(people)
         faces, ignored = self.data.faces(), self.tags.ignored()
         photo_of = {face: record.photo_sha1 for face, record in faces.items() if face not in ignored}
         chosen = {faces[image].photo_sha1 if image in faces else image
@@ -86,13 +86,13 @@ class PeopleActions(FaceActions):
                           ) -> ActionResult:
         language = self.data.language()
         _, chosen, vectors, _ = self.faces_among(context)
-        found = self.tags.tree(self.tags.chosen(clusters)).people(chosen)
+        found = self.tags.tree(self._people(clusters)).people(chosen)
         # The page sends its first property, which is never one of tags, where none was chosen.
         right = self.tags.tree(self.tags.chosen(truth)).people(chosen) if self.tags.is_chosen(truth) else None
         figures = service.figures(found, right, vectors)
-        lines = [f"{text('figure.' + name, language)} : {value:.3f}".removesuffix(".000")
-                 for name, value in figures.items()]
-        result = told(NotifType.INFO, "\n".join(lines), language)
+        told_all = [f"{text('figure.' + name, language)} = {value:.3f}".removesuffix(".000")
+                    for name, value in figures.items()]
+        result = told(NotifType.INFO, " · ".join(told_all), language)
         result.value = figures
         return result
 
@@ -106,7 +106,7 @@ class PeopleActions(FaceActions):
         language = self.data.language()
         out = folder_to_write(folder)
         _, chosen, vectors, faces = self.faces_among(context)
-        names = self.tags.tree(self.tags.chosen(people)).people(chosen)
+        names = self.tags.tree(self._people(people)).people(chosen)
         groups = [Group(name, [image for image, given in zip(chosen, names, strict=True) if given == name])
                   for name in sorted({name for name in names if name is not None})]
         rows, crops = self._rows(chosen, faces)
@@ -120,6 +120,9 @@ class PeopleActions(FaceActions):
             told_too = " " + text("notif.sidecars", language, count=len(written.files), skipped=len(written.skipped))
         done = text("notif.exported", language, folder=out / line["folder"], **line["counts"])
         return told(NotifType.INFO, done + told_too, language)
+
+    def _people(self, property_id: PropertyId) -> Property:
+        return self.tags.people(property_id, self.params.people)
 
     def _rows(self, chosen: list[str], faces: list[FaceRecord]) -> "tuple[list[FaceRow], FaceCrops]":
         """The faces as an export wants them, and their pictures."""

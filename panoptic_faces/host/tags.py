@@ -19,6 +19,9 @@ TAG_COLOURS = 12
 # A face that carries one of these tags, of whatever property and in whatever language, is left out of every result.
 IGNORED = {plain(text(key, code)) for key in ("tag.not_a_face", "tag.ignore") for code in languages()}
 
+# Properties of tags that name nobody.
+AUXILIARY = {text(key, code) for key in ("property.to_confirm", "property.different") for code in languages()}
+
 
 class Tags:
     """The properties of tags of one project."""
@@ -42,6 +45,22 @@ class Tags:
         if not found:
             raise FacesError(refusal)
         return found[0]
+
+    def people(self, property_id: Any, setting: str = "") -> Property:
+        """The property of people: the chosen one; where none was chosen, that of the setting, or the only one.
+
+        The page sends its first property, which holds no tags, where none was chosen.
+        Raises FacesError ``people_property``.
+        """
+        there = {prop.id: prop for prop in self._host.get_properties()}
+        if self.is_chosen(property_id) or (property_id not in (None, "") and property_id not in there):
+            return self.chosen(property_id)
+        named = self.named(setting) if setting else None
+        candidates = [named] if named else [prop for prop in there.values() if _holds_tags(prop)
+                                            and prop.name not in AUXILIARY]
+        if len(candidates) != 1:
+            raise FacesError("people_property")
+        return candidates[0]
 
     def is_chosen(self, property_id: Any) -> bool:
         """Whether that id is of a property that holds tags on images' contents."""

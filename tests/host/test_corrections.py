@@ -143,7 +143,7 @@ def test_groups_are_measured_against_names_and_by_themselves(scanned: Panoptic, 
     assert {"silhouette", "width", "separation"} <= alone["value"].keys() and "ari" not in alone["value"]
     both = scanned.act("evaluate_clusters", clusters=groups.property, truth=truth.property)
     assert both["value"]["items"] == 15 and both["value"]["bcubed_f"] > 0.9
-    assert "F BCubed : " in both["notifs"][0]["message"]
+    assert "F BCubed = " in both["notifs"][0]["message"]
     assert len(result["groups"]) > 3
     with pytest.raises(FacesError, match="propriété"):
         scanned.act("evaluate_clusters", truth=truth.property)
