@@ -182,3 +182,14 @@ def test_people_are_exported_as_files(scanned: Panoptic, tmp_path: Path) -> None
     assert {file.suffix for file in run.iterdir()} >= {".xlsx", ".csv", ".json", ".png", ".html"}
     sidecars = list((tmp_path / "photos").rglob("*.xmp"))
     assert len(sidecars) == 10 and any("Amy" in file.read_text(encoding="utf-8") for file in sidecars)
+
+
+def test_a_removed_face_stays_removed(scanned: Panoptic, tmp_path: Path) -> None:
+    removed = faces_of(tmp_path, "dogs")[:1]
+    ids = [row[0] for row in scanned.get("/instances") if row[2] in removed]
+    scanned.post("/commit/delete", {"empty_instances": ids})
+    scanned.act("detect_faces")
+    scanned.wait()
+    assert removed[0] not in provenance(tmp_path)
+    shown = {sha1 for group in scanned.act("cluster_faces")["groups"] for sha1 in group["sha1s"]}
+    assert removed[0] not in shown
