@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from panoptic.core.databases.data.models import Property
-from panoptic.models.action_models import ActionContext, ActionResult, FolderPath, NotifType, PropertyId
+from panoptic.models.action_models import ActionContext, ActionResult, FilePath, FolderPath, NotifType, PropertyId
 
 from ..core.errors import FacesError
 from ..i18n import languages, text
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 CENTROID = Recognizer("centroid")
 CROPS = Save("crops")
 NOWHERE = FolderPath("")
+NO_FILE = FilePath("")
+# The name by which files of people, the command line's too, know the model of the faces' vectors.
+FACE_MODEL = "sface"
 
 
 class PeopleActions(FaceActions):
@@ -32,10 +35,19 @@ class PeopleActions(FaceActions):
 
     @explained
     def recognize_people(self, context: ActionContext, people: PropertyId = None, method: Recognizer = CENTROID,
-                         max_false_accepts: float = 0.01, to_confirm: bool = False) -> ActionResult:
+                         max_false_accepts: float = 0.01, people_file: FilePath = NO_FILE, to_confirm: bool = False
+                         ) -> ActionResult:
         language = self.data.language()
-        images, chosen, _, _ = self.faces_among(context)
-        groups, unknown, new = self._recognized(self._people(people), chosen, max_false_accepts, method.value)
+        images, chosen, vectors, faces = self.faces_among(context)
+        if people_file:
+            from ..services.people_file import load_recognizer
+
+            groups, unknown, new = service.recognize_faces(
+                chosen, vectors, faces, language, wanted=set(chosen), people=[None] * len(chosen),
+                max_false_accepts=max_false_accepts,
+                recognizer=load_recognizer(str(people_file), model=FACE_MODEL, dimension=vectors.shape[1]))
+        else:
+            groups, unknown, new = self._recognized(self._people(people), chosen, max_false_accepts, method.value)
         if to_confirm:
             self._ask_to_confirm(new)
         return shown([*groups, Group(text("group.unknown", language), unknown),
@@ -99,7 +111,9 @@ class PeopleActions(FaceActions):
     @explained
     def export_people(self, context: ActionContext, people: PropertyId = None, folder: FolderPath = NOWHERE,
                       save: Save = CROPS, sidecars: bool = False) -> ActionResult:
+        from ..core.people import train_recognizer
         from ..services.export import export_people
+        from ..services.people_file import save_recognizer
         from ..services.run_log import named_boxes
         from ..services.xmp import write_people
 
@@ -114,6 +128,10 @@ class PeopleActions(FaceActions):
                              rows, vectors, crops, out, language, save=save.value,
                              rest_name=text("group.unknown", language))
         crops.close()
+        named = [place for place, name in enumerate(names) if name is not None]
+        if named:
+            save_recognizer(train_recognizer(vectors[named], [str(names[place]) for place in named]),
+                            out / line["folder"] / "people.npz", model=FACE_MODEL)
         told_too = ""
         if sidecars:
             written = write_people(named_boxes(out / line["folder"]), "sidecars")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..core.errors import FacesError
 from ..core.faces import cluster_faces
 from ..core.neighbors import unit_vectors
-from ..core.people import recognize, train_recognizer
+from ..core.people import Recognizer, recognize, train_recognizer
 from ..core.suggestions import suggest_merges, suggest_splits
 from ..core.types import NOISE
 from ..i18n import text
@@ -57,14 +57,17 @@ def group_faces(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequ
 
 def recognize_faces(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequence[Face], language: str, *,
                     people: Sequence[str | None], wanted: Collection[str], max_false_accepts: float = 0.01,
-                    method: str = "centroid") -> tuple[list[Group], list[str], dict[str, str]]:
+                    method: str = "centroid", recognizer: Recognizer | None = None
+                    ) -> tuple[list[Group], list[str], dict[str, str]]:
     """The named people among the wanted crops, best group first; the unknown ones; and who was recognised.
 
     images, vectors, faces: as for ``group_faces``. people: (n,) the person whom a crop was given to, None = nobody;
-    those are learned from, and stay where they are. Raises the FacesErrors of ``core.people``.
+    those are learned from, and stay where they are. recognizer: what was learned elsewhere, in place of that.
+    Raises the FacesErrors of ``core.people``.
     """
     named = np.array([name is not None for name in people], dtype=bool)
-    recognizer = train_recognizer(vectors[named], [name for name in people if name is not None], method=method)
+    recognizer = recognizer or train_recognizer(
+        vectors[named], [name for name in people if name is not None], method=method)
     asked = np.flatnonzero(~named).tolist()
     photos = [faces[index].photo_sha1 for index in asked]
     found = recognize(recognizer, vectors[asked], groups=photos, max_false_accepts=max_false_accepts)

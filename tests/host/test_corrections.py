@@ -180,6 +180,12 @@ def test_people_are_exported_as_files(scanned: Panoptic, tmp_path: Path) -> None
     run = out / "run-001"
     assert sorted(len(list(folder.iterdir())) for folder in (run / "people").iterdir())[:2] == [5, 5]
     assert {file.suffix for file in run.iterdir()} >= {".xlsx", ".csv", ".json", ".png", ".html"}
+    elsewhere = scanned.act("recognize_people", people_file=str(run / "people.npz"))
+    known = {group["name"]: group["sha1s"] for group in elsewhere["groups"]}
+    assert set(faces_of(tmp_path, "amy")) <= set(known["Amy"])
+    assert set(faces_of(tmp_path, "sheldon")) <= set(known["Inconnu"])
+    with pytest.raises(FacesError):
+        scanned.act("recognize_people", people_file=str(run / "people.json"))
     sidecars = list((tmp_path / "photos").rglob("*.xmp"))
     assert len(sidecars) == 10 and any("Amy" in file.read_text(encoding="utf-8") for file in sidecars)
 
