@@ -254,6 +254,8 @@ def first(args: argparse.Namespace) -> None:
 
 
 def main() -> None:
+    # A long run that is cut off still shows what it measured.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=["duplicates", "clusters", "number", "first"])
     parser.add_argument("--size", type=int, default=50_000)
