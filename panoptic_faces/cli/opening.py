@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sys
 import webbrowser
 from pathlib import Path
@@ -24,6 +25,9 @@ def open_command(photos: Path | None, project: Path | None, port: int | None) ->
     from ..launch import running
     from ..services.demo import demo_photos
 
+    # Panoptic must not outlive this program, even one that a script started in the background, deaf to Ctrl+C.
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wanted, signal.default_int_handler)
     photos = (photos or demo_photos()).resolve()
     home = (project or _project_of(photos)).resolve()
     home.parent.mkdir(parents=True, exist_ok=True)
