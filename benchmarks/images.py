@@ -1,6 +1,6 @@
 """Whole images, side by side with PanopticML 1.0.0: time, memory, inertia, the number of groups.
 
-    pip install --no-deps --target PEER panopticml==1.0.0 fast_hdbscan numba llvmlite
+    pip install --no-deps --target PEER panopticml==1.0.0 fast_hdbscan numba llvmlite pynndescent
     python benchmarks/images.py duplicates --size 50000 --peer PEER
     python benchmarks/images.py clusters --size 50000 --peer PEER
     python benchmarks/images.py number --peer PEER --embeddings FOLDER

@@ -28,9 +28,11 @@ def group_images(images: Sequence[str], vectors: NDArray[np.float32], language: 
                  levels: int = 1) -> tuple[list[Group], dict[str, Path]]:
     """Like images together, best group first, and each image's path of group names from the coarsest level down.
 
-    n_clusters: −1 chooses the number. levels: more than 1 cuts each group again; the groups are the leaves.
+    n_clusters: −1 chooses the number; more than there are images means one group an image. levels: more than 1 cuts each group again; the groups are the leaves.
     Raises the FacesErrors of ``core.cluster_levels``.
     """
+    if isinstance(n_clusters, int) and images:
+        n_clusters = min(n_clusters, len(images))
     found = cluster_levels(vectors, n_clusters, levels)
     names: list[list[str]] = [[text("group.images", language, number=number + 1) for number in range(len(found[0]))]]
     for level in found[1:]:
