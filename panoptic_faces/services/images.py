@@ -28,7 +28,8 @@ def group_images(images: Sequence[str], vectors: NDArray[np.float32], language: 
                  levels: int = 1) -> tuple[list[Group], dict[str, Path]]:
     """Like images together, best group first, and each image's path of group names from the coarsest level down.
 
-    n_clusters: −1 chooses the number; more than there are images means one group an image. levels: more than 1 cuts each group again; the groups are the leaves.
+    n_clusters: −1 chooses the number; more than there are images means one group an image.
+    levels: more than 1 cuts each group again; the groups are the leaves.
     Raises the FacesErrors of ``core.cluster_levels``.
     """
     if isinstance(n_clusters, int) and images:
