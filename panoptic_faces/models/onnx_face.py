@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ..core.errors import FacesError
 from .align import ALIGNED_SIDE
 from .pictures import Pixels
+from .weights import checksum
 
 CHANNELS = ("rgb", "bgr")
 
@@ -79,9 +79,7 @@ class OnnxFace:
 
 def fingerprint(file: Path) -> str:
     """The first half of a file's SHA-256: enough to tell models apart."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()[:32] if hasattr(hashlib, "file_digest") else (
-            hashlib.sha256(opened.read()).hexdigest()[:32])
+    return checksum(file)[:32]
 
 
 def _numbers(text: str) -> tuple[float, ...]:

@@ -22,7 +22,7 @@ from pathlib import Path
 import platformdirs
 
 from ..core.errors import FacesError
-from .registry import MIRROR, WEIGHTS, WeightsFile
+from .registry import MIRROR, WeightsFile
 
 FOLDER_VARIABLE = "PANOPTIC_FACES_WEIGHTS"
 OFFLINE_VARIABLE = "PANOPTIC_FACES_OFFLINE"
@@ -83,17 +83,6 @@ def checksum(path: Path) -> str:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def states(folder: str | Path | None = None) -> list[tuple[WeightsFile, Path | None, str]]:
-    """Every file of the table with where it is, if it is here, and what is wrong with it, if anything is."""
-    found: list[tuple[WeightsFile, Path | None, str]] = []
-    for weights in WEIGHTS:
-        try:
-            found.append((weights, weights_path(weights, folder, offline=True), ""))
-        except FacesError as error:
-            found.append((weights, None, str(error)))
-    return found
 
 
 def _fetch(weights: WeightsFile, target: Path, sources: Iterable[Source], failures: list[str]) -> None:
