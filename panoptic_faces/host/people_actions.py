@@ -121,8 +121,11 @@ class PeopleActions(FaceActions):
         out = folder_to_write(folder)
         _, chosen, vectors, faces = self.faces_among(context)
         names = self.tags.tree(self._people(people)).people(chosen)
-        groups = [Group(name, [image for image, given in zip(chosen, names, strict=True) if given == name])
-                  for name in sorted({name for name in names if name is not None})]
+        members: dict[str, list[str]] = {}
+        for image, name in zip(chosen, names, strict=True):
+            if name is not None:
+                members.setdefault(name, []).append(image)
+        groups = [Group(name, members[name]) for name in sorted(members)]
         rows, crops = self._rows(chosen, faces)
         line = export_people(groups, [image for image, name in zip(chosen, names, strict=True) if name is None],
                              rows, vectors, crops, out, language, save=save.value,

@@ -43,7 +43,8 @@ def group_faces(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequ
     Raises the FacesErrors of ``core.cluster_faces``.
     """
     names = sorted({name for name in people or () if name is not None})
-    known = [names.index(name) if name is not None else NOISE for name in people or [None] * len(images)]
+    number: dict[str | None, int] = {None: NOISE, **{name: place for place, name in enumerate(names)}}
+    known = [number[name] for name in people or [None] * len(images)]
     clustering = cluster_faces(
         vectors, method, groups=[face.photo_sha1 for face in faces] if one_per_photo else None,
         min_size=min_size, known=known,
@@ -113,8 +114,11 @@ def questions(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequen
     place = {image: number for number, group in enumerate(groups) for image in group.images}
     labels = np.array([place.get(image, NOISE) for image in images])
     photos = [face.photo_sha1 for face in faces]
-    marks = [set().union(*(different.get(image, set()) for image in group.images)) for group in groups]
-    not_same = [(a, b) for a, b in itertools.combinations(range(len(groups)), 2) if marks[a] & marks[b]]
+    marked: dict[int, set[int]] = {}
+    for image, marks in different.items():
+        for mark in marks if image in place else ():
+            marked.setdefault(mark, set()).add(place[image])
+    not_same = sorted({pair for together in marked.values() for pair in itertools.combinations(sorted(together), 2)})
     merges = [(sure, [(groups[a].name, groups[a].images), (groups[b].name, groups[b].images)], {a, b})
               for a, b, sure in suggest_merges(vectors, labels, groups=photos, not_same=not_same or None)]
     splits = []
