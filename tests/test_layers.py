@@ -16,10 +16,11 @@ ALLOWED = {
     "core": {"core", "i18n"},
     "models": {"models", "core"},
     "services": {"services", "models", "core", "i18n"},
-    "host": {"host", "services", "models", "core", "i18n"},
+    "archive": {"archive", "services", "models", "core", "i18n"},
+    "host": {"host", "archive", "services", "models", "core", "i18n"},
     "i18n": set(),
     "launch": {"core"},
-    "cli": {"cli", "launch", "services", "models", "core", "i18n"},
+    "cli": {"cli", "archive", "launch", "services", "models", "core", "i18n"},
     "__init__": {"host"},
     "__main__": {"cli"},
 }
