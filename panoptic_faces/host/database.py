@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
+import sqlite3
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from panoptic.core.databases.data.models import DeleteCommit, Sha1Value, UpsertCommit
 from panoptic.core.databases.entity_schema import OP_CREATE, OP_DELETE
@@ -17,6 +22,23 @@ from ..i18n import DEFAULT_LANGUAGE, languages
 # Largest number of variables of one statement that every SQLite accepts.
 MAX_VARIABLES = 900
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+class Guard:
+    """What the plugin's threads on one project share: two tabs, a task, or a task that a restart left behind.
+
+    lock: held while something is read and then written. erasures: how often the faces were erased.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.erasures = 0
+
+
+_GUARDS: defaultdict[Path, Guard] = defaultdict(Guard)
+
 
 class Database:
     """What the plugin needs of a project beyond the host's public interface, which is ``public``."""
@@ -24,13 +46,21 @@ class Database:
     def __init__(self, public: PluginProjectInterface, plugin_name: str) -> None:
         self.public = public
         self.plugin = plugin_name
+        self.folder = Path(public.base_path)
+        self.guard = _GUARDS[self.folder.resolve()]
+        self._language = DEFAULT_LANGUAGE
 
     def language(self) -> str:
-        """The interface's language, among those in ``locales/``."""
-        with self.public._project_db() as db:
-            row = db.get_user_defaults("default", "uiState")
+        """The interface's language, among those in ``locales/``; the last known where the project cannot be read."""
+        try:
+            with self.public._project_db() as db:
+                row = db.get_user_defaults("default", "uiState")
+        except (OSError, sqlite3.Error):
+            # The host writes to a database to open it; whoever tells the user that it cannot needs a language.
+            return self._language
         chosen = (row.data or {}).get("lang", DEFAULT_LANGUAGE) if row else DEFAULT_LANGUAGE
-        return chosen if chosen in languages() else "en"
+        self._language = chosen if chosen in languages() else "en"
+        return self._language
 
     def remembered(self, key: str) -> dict[str, Any]:
         """What the plugin remembers in this project under a key."""
@@ -50,6 +80,11 @@ class Database:
             first = db.allocate(kind, count)
         # The host gives one id as an int and several as a range.
         return first if isinstance(first, range) else range(first, first + 1)
+
+    def living(self) -> set[str]:
+        """The SHA-1 of every image of the project."""
+        with self.public._data_reader() as reader:
+            return {row[0] for row in reader.fetch_all("SELECT DISTINCT sha1 FROM instances")}
 
     # ---- renditions
 
@@ -131,7 +166,7 @@ class Database:
 
     def erase_values(self, property_ids: Sequence[int]) -> None:
         """Remove properties with every trace of their values and history; not revertable."""
-        self.public.apply_delete_commit(DeleteCommit(properties=set(property_ids)))
+        # Values first: a property that is still there tells a second run that it was not finished.
         with self.public._data_writer() as writer, writer.transaction() as tx:
             for property_id in property_ids:
                 for table in ("sha1_values", "sha1_tag_values"):
@@ -140,6 +175,7 @@ class Database:
                               (entity_type = 'sha1_value' AND json_extract(entity_key, '$[0]') = :id)
                               OR (entity_type = 'sha1_tag_value' AND json_extract(entity_key, '$[1]') = :id)
                               """, {"id": property_id})
+        self.public.apply_delete_commit(DeleteCommit(properties=set(property_ids)))
 
     def compact_files(self) -> None:
         """Give free pages of the databases back to the disk, so that nothing erased can be read in them."""
@@ -148,3 +184,22 @@ class Database:
                 database.conn.execute("PRAGMA secure_delete = ON")
                 database.conn.execute("VACUUM")
                 database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class OnDatabase(Protocol):
+    _database: Database
+
+
+Holder = TypeVar("Holder", bound=OnDatabase)
+
+
+def exclusive(method: Callable[Concatenate[Holder, Arguments], Result]
+              ) -> Callable[Concatenate[Holder, Arguments], Result]:
+    """Let a method that reads and then writes run alone on its project."""
+
+    @functools.wraps(method)
+    def run(self: Holder, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        with self._database.guard.lock:
+            return method(self, *args, **kwargs)
+
+    return run

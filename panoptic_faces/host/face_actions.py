@@ -59,7 +59,7 @@ class FaceActions:
         if saved and not (under and len(groups) == 1 and not rest):
             known = {image for image, name in zip(chosen, given, strict=True) if name is not None}
             self.tags.write(saved, {image: (group.name,) for group in groups for image in group.images
-                                    if image not in known}, under.id if under else None)
+                                    if image not in known}, under.id if under else None, read=tree)
         counts = {"photos": len(self.data.scanned()), "faces": len(chosen), "people": len(groups)}
         return shown([*groups, Group(text("group.poor_faces", language), rest),
                       self.others(images, chosen, language)], language, counts)

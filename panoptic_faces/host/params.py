@@ -1,6 +1,8 @@
 """What the page sends, made safe; and what the user sets once."""
 
 import functools
+import logging
+import sqlite3
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
@@ -17,8 +19,11 @@ from ..core.projection import METHODS
 from ..core.tagging import PARENTS
 from ..models.clip import DEVICES
 from ..models.images import IMAGE_MODELS
+from ..services.faults import obstacle
 from ..services.files import SAVE
 from .results import told
+
+logger = logging.getLogger(__name__)
 
 Method = Enum("Method", [(name, name) for name in CLUSTERERS])  # type: ignore[misc]
 Linkage = Enum("Linkage", [(name, name) for name in LINKAGES])  # type: ignore[misc]
@@ -127,14 +132,24 @@ def folder_to_write(value: Any) -> Path:
 
 
 def explained(action: Callable[..., ActionResult]) -> Callable[..., ActionResult]:
-    """Let an action's FacesError reach the user as one sentence in the page's language; bugs propagate."""
+    """Let an action's FacesError, and what the system refuses, reach the user as one sentence in the page's language.
+
+    Bugs propagate.
+    """
 
     @functools.wraps(action)
     def run(self: Any, *args: Any, **kwargs: Any) -> ActionResult:
         try:
             return action(self, *args, **kwargs)
         except FacesError as error:
-            language = self.data.language()
-            return told(NotifType.ERROR, error.sentence(language), language)
+            refused = error
+        except (OSError, sqlite3.Error, MemoryError) as error:
+            found = obstacle(error, self.data.folder)
+            if found is None:
+                raise
+            logger.warning("%s: %s", action.__name__, type(error).__name__)
+            refused = found
+        language = self.data.language()
+        return told(NotifType.ERROR, refused.sentence(language), language)
 
     return run

@@ -19,7 +19,7 @@ from panoptic.core.file_source.processing import process_bytes
 from ..core.errors import FacesError
 from ..i18n import languages, text
 from ..services.scan import FoundFace, Photo, ScannedPhoto
-from .database import Database
+from .database import Database, exclusive
 
 CROPS_FOLDER = "faces"
 
@@ -65,6 +65,7 @@ class Project:
         self._host = database.public
         self._kinds = database.rendition_kinds()
         self.language = database.language
+        self.folder = database.folder
 
     # ---- images
 
@@ -167,6 +168,7 @@ class Project:
 
     # ---- vectors
 
+    @exclusive
     def vector_type(self, params: dict[str, Any], *, create: bool) -> int | None:
         """The id of the plugin's vector type with these parameters."""
         found = next((known for known in self._host.get_vector_types(source=self._database.plugin)
@@ -210,11 +212,15 @@ class Project:
         there = self._database.with_vector(type_id)
         return [sha1 for sha1 in sha1s if sha1 not in there]
 
+    @exclusive
     def add_vectors(self, type_id: int, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Store vectors of a type by image."""
-        if vectors:
-            self._host.upsert_vectors([Vector(type_id, sha1, vector) for sha1, vector in vectors.items()])
+        """Store vectors of a type by image; of images that left the project meanwhile, none."""
+        living = self._database.living() if vectors else set()
+        kept = [Vector(type_id, sha1, vector) for sha1, vector in vectors.items() if sha1 in living]
+        if kept:
+            self._host.upsert_vectors(kept)
 
+    @exclusive
     def save_map(self, name: str, points: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
         """Store a map of images, in place of the plugin's map of that name; gives the map as the page wants it."""
         source = self._database.plugin
@@ -230,12 +236,29 @@ class Project:
         done = process_bytes(crop, self._kinds)
         return Renditions(done["sha1"], done["width"], done["height"], done["format"], done["images"])
 
-    def add_faces(self, batch: Sequence[tuple[ScannedPhoto, Sequence[Renditions]]], type_id: int) -> None:
-        """Make the faces of scanned photos images of the project.
+    @property
+    def erasures(self) -> int:
+        """How often faces were erased; see ``add_faces``."""
+        return self._database.guard.erasures
 
-        Whatever moment the machine stops at, no crop is seen without its provenance, and a photo is marked
-        as scanned only once all its faces are there: a new scan completes it, writing the same again.
+    def check_not_erased(self, since: int) -> None:
+        """Raise FacesError ``faces_forgotten`` where faces were erased since ``erasures`` was ``since``."""
+        if self.erasures != since:
+            raise FacesError("faces_forgotten")
+
+    @exclusive
+    def add_faces(self, batch: Sequence[tuple[ScannedPhoto, Sequence[Renditions]]], type_id: int,
+                  since: int | None = None) -> None:
+        """Make the faces of scanned photos images of the project; of photos that left it meanwhile, none.
+
+        Whatever moment the machine stops at, no crop or rendition is there without its provenance, and a photo is
+        marked as scanned only once all its faces are there: a new scan completes it, writing the same again.
+        since: the ``erasures`` when the scan was asked for; raises FacesError ``faces_forgotten``.
         """
+        if since is not None:
+            self.check_not_erased(since)
+        living = self._database.living()
+        batch = [(scanned, renditions) for scanned, renditions in batch if scanned.photo.sha1 in living]
         faces = [(scanned.photo, number, face, rendition) for scanned, renditions in batch
                  for number, (face, rendition) in enumerate(zip(scanned.faces, renditions, strict=True), 1)]
         if faces:
@@ -243,9 +266,9 @@ class Project:
             names = [crop_name(photo, number) for photo, number, _, _ in faces]
             for name, (_, _, face, _) in zip(names, faces, strict=True):
                 _write_whole(Path(folder.path) / name, face.crop)
+            self._record(_provenance(faces))
             self._database.add_renditions((kind, rendition.sha1, data) for *_, rendition in faces
                                           for kind, data in rendition.images)
-            self._record(_provenance(faces))
             self._add_images(folder, names, [rendition for *_, rendition in faces])
             self._host.upsert_vectors([Vector(type_id, rendition.sha1, face.vector)
                                        for _, _, face, rendition in faces])
@@ -286,12 +309,19 @@ class Project:
             commit.instances[instance_id] = Instance(id=instance_id, file_id=file_id, sha1=rendition.sha1)
         self._host.apply_upsert_commit(commit)
 
-
     # ---- faces out
 
+    @exclusive
     def forget_faces(self) -> dict[str, int]:
-        """Erase every crop, vector and face property, on disk too; how many of each."""
+        """Erase every crop, vector and face property, on disk too; how many of each.
+
+        Stopped at whatever moment, it is finished by a second run, or undone by a new scan.
+        """
+        self._database.guard.erasures += 1
         crops = list(self._values("face_photo_sha1"))
+        properties = self.known_properties()
+        # First the marks of the scanned photos, so that a scan would look at them again.
+        self._database.erase_values([known for role, known in properties.items() if role == "photo_faces"])
         vectors = 0
         for kind in self._host.get_vector_types(source=self._database.plugin):
             if kind.params.get("subject") == "face":
@@ -299,8 +329,7 @@ class Project:
                 self._database.erase_vectors(kind.id)
         folder = self.crops_folder()
         self._database.erase_images([folder.id] if folder else [], crops)
-        properties = self.known_properties()
-        self._database.erase_values(list(properties.values()))
+        self._database.erase_values(list(self.known_properties().values()))
         self._database.remember("properties", {})
         files = self._erase_files()
         self._database.compact_files()

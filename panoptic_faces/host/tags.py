@@ -11,7 +11,7 @@ from panoptic.core.databases.entity_schema import OP_CREATE
 from ..core.errors import FacesError
 from ..i18n import languages, text
 from ..services.tags import ExistingTag, Path, TagTree, mirrored, place_tags, plain, retagged
-from .database import Database
+from .database import Database, exclusive
 
 TAG_DTYPES = ("tag", "multi_tags")
 TAG_COLOURS = 12
@@ -77,6 +77,7 @@ class Tags:
             raise FacesError("save_as_taken", name=name)
         return fit[0] if fit else None
 
+    @exclusive
     def ensure(self, name: str) -> Property:
         """The property of tags of that name, made where it is missing."""
         found = self.named(name)
@@ -85,6 +86,7 @@ class Tags:
             self._host.apply_upsert_commit(UpsertCommit(properties={found.id: found}))
         return found
 
+    @exclusive
     def move(self, source: Property, target: Property, names: Mapping[str, str]) -> None:
         """Give images the tags of these names in one property and take all of theirs in another, in one commit."""
         tree = self.tree(target)
@@ -105,6 +107,7 @@ class Tags:
                 found |= self.tree(prop).carriers(IGNORED)
         return found
 
+    @exclusive
     def mirror(self, prop: Property, photo_of: Mapping[str, str], photos: Iterable[str]) -> int:
         """Give photos the people of their faces, see ``mirrored``; the number of photos that changed."""
         changed = mirrored(self.tree(prop), self._database.own_tags(prop.id), photo_of, photos, IGNORED)
@@ -114,13 +117,15 @@ class Tags:
             self._database.write_values({prop.id: changed})
         return len(changed)
 
+    @exclusive
     def write(self, name: str, paths: Mapping[str, Path], under: int | None = None, *,
-              further: Sequence[Mapping[str, Path]] = ()) -> None:
+              further: Sequence[Mapping[str, Path]] = (), read: TagTree | None = None) -> None:
         """Give each image the tag at the end of its path of names, in one commit.
 
         paths: image → names from the top tag down. under: the tag below which the paths hang. further: more tags
         of the images, given where the property holds several. The property is made where it is missing, and tags
-        that exist are used again.
+        that exist are used again. Images that left the project meanwhile get none.
+        read: the tags when the groups were made; images whose tags were changed since keep those.
         """
         commit = UpsertCommit()
         prop = self.named(name)
@@ -128,8 +133,12 @@ class Tags:
             prop = self._new_property(name)
             commit.properties[prop.id] = prop
         tree = self.tree(prop)
+        living = self._database.living()
+        if read is not None:
+            living = {image for image in living if tree.carried.get(image) == read.carried.get(image)}
         single = prop.dtype == "tag"
-        layers = [paths] if single else [paths, *further]
+        layers = [{image: path for image, path in layer.items() if image in living}
+                  for layer in ([paths] if single else [paths, *further])]
         placed, missing = place_tags(tree.tags.values(), [path for layer in layers for path in layer.values()], under,
                                      allocate=lambda count: self._database.allocate("tags", count))
         for tag in missing:

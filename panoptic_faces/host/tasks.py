@@ -16,6 +16,7 @@ from panoptic.core.task.task import Task
 
 from ..core.errors import FacesError
 from ..i18n import text
+from ..services.faults import is_reachable, obstacle
 from ..services.images import VectorsOf
 from ..services.scan import FaceScanner, Photo, ScannedPhoto, in_parallel
 from .project import Project, Renditions
@@ -46,6 +47,9 @@ class PhotosTask(Task, Generic[Result]):
         self._log = log
         self._language = project.language()
         self._last_failure = ""
+        # Folders that could not be reached, and how many photos are in them.
+        self._gone: set[Path] = set()
+        self._unreached = 0
         self.name = text(kind, self._language)
 
     @abstractmethod
@@ -80,6 +84,10 @@ class PhotosTask(Task, Generic[Result]):
         except FacesError as error:
             self._give_up(left - self.state.done - self.state.failed, error.sentence(self._language))
         except Exception as error:
+            refused = obstacle(error, self._project.folder)
+            if refused is not None:
+                self._give_up(left - self.state.done - self.state.failed, refused.sentence(self._language))
+                return
             # The host logs it but shows a green tick: the list of tasks must tell.
             self._give_up(left - self.state.done - self.state.failed, f"{type(error).__name__}: {error}")
             raise
@@ -88,13 +96,16 @@ class PhotosTask(Task, Generic[Result]):
         self._tell()
         batch: list[Outcome[Result]] = []
         written = time.monotonic()
-        for outcomes in in_parallel(work, self._photos(missing), cancelled=self.is_cancelled):
+        for outcomes in in_parallel(self._reachable(work), self._photos(missing), cancelled=self.is_cancelled):
             batch += outcomes
             if len(batch) >= BATCH_PHOTOS or time.monotonic() - written > BATCH_SECONDS:
                 self._write(batch)
                 batch, written = [], time.monotonic()
         self._write(batch)
-        if self.state.failed == len(missing):
+        if self._gone:
+            self._give_up(0, text("task.folder_gone", self._language, count=self._unreached,
+                                  folder=min(self._gone), log=self._log))
+        elif self.state.failed == len(missing):
             self._give_up(0, text("task.nothing_read", self._language, log=self._log))
 
     def _photos(self, sha1s: list[str]) -> Iterator[list[Photo]]:
@@ -103,6 +114,20 @@ class PhotosTask(Task, Generic[Result]):
         while some := list(islice(photos, self.photos_at_once)):
             yield some
 
+    def _reachable(self, work: Callable[[Sequence[Photo]], list[Outcome[Result]]]
+                   ) -> Callable[[Sequence[Photo]], list[Outcome[Result]]]:
+        """The work, except on photos of folders that cannot be reached: a drive may need a minute to say so."""
+        def tried(photos: Sequence[Photo]) -> list[Outcome[Result]]:
+            left = [photo for photo in photos if _folder(photo) not in self._gone]
+            done = {photo.sha1: (photo, result, error) for photo, result, error in work(left)}
+            for photo, _, error in done.values():
+                folder = _folder(photo)
+                if error is not None and folder is not None and not is_reachable(folder):
+                    self._gone.add(folder)
+            return [done[photo.sha1] if photo.sha1 in done else
+                    (photo, None, FacesError("folder_gone", folder=str(_folder(photo)))) for photo in photos]
+        return tried
+
     def _write(self, batch: list[Outcome[Result]]) -> None:
         self.write(batch)
         for photo, _, error in batch:
@@ -110,6 +135,7 @@ class PhotosTask(Task, Generic[Result]):
                 self.state.done += 1
             else:
                 self.state.failed += 1
+                self._unreached += _folder(photo) in self._gone
                 self._note_failure(photo, error)
         self._tell()
 
@@ -133,6 +159,10 @@ class PhotosTask(Task, Generic[Result]):
         self.set_step(self.name, sentence)
 
 
+def _folder(photo: Photo) -> Path | None:
+    return photo.source.parent if isinstance(photo.source, Path) else None
+
+
 class DetectFacesTask(PhotosTask[tuple[ScannedPhoto, list[Renditions]]]):
     """Finds the faces of photos; crops and scanned photos of the selection are passed over.
 
@@ -147,10 +177,12 @@ class DetectFacesTask(PhotosTask[tuple[ScannedPhoto, list[Renditions]]]):
         self._then = then
         self._faces = 0
         self._type = 0
+        self._since = project.erasures
         # The page refreshes its folders when a task with "Import" in its id ends.
         self.key = "ImportFaces"
 
     def missing(self, sha1s: list[str]) -> list[str]:
+        self._project.check_not_erased(self._since)
         return self._project.unscanned(sha1s)
 
     def prepare(self) -> Callable[[Sequence[Photo]], list[Any]]:
@@ -164,7 +196,7 @@ class DetectFacesTask(PhotosTask[tuple[ScannedPhoto, list[Renditions]]]):
 
     def write(self, done: list[Outcome[tuple[ScannedPhoto, list[Renditions]]]]) -> None:
         scans = [scan for _, scan, _ in done if scan is not None]
-        self._project.add_faces(scans, self._type)
+        self._project.add_faces(scans, self._type, self._since)
         self._faces += sum(len(renditions) for _, renditions in scans)
 
     def told(self) -> str:

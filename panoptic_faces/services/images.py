@@ -16,6 +16,7 @@ from ..core.poses import group_turned_duplicates
 from ..core.tagging import assign_tags, tag_texts
 from ..core.types import NOISE
 from ..i18n import text
+from .faults import check_unchanged
 from .organise import Group, as_groups
 from .scan import Photo
 
@@ -148,7 +149,9 @@ def vectors_of_photos(embedder: Any) -> VectorsOf:
         pictures, errors = [], {}
         for photo in photos:
             try:
-                pictures.append(prepared(photo.source))
+                picture = prepared(photo.source)
+                check_unchanged(photo.sha1, photo.source)
+                pictures.append(picture)
             except FacesError as error:
                 errors[photo.sha1] = error
         vectors = iter(embedder.embed(pictures))

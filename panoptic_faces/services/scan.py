@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.errors import FacesError
+from .faults import check_unchanged
 
 # Kept around the box on each side, as a part of its longer side: a person's eyes need hair and chin.
 CROP_MARGIN = 0.4
@@ -101,6 +102,7 @@ class FaceScanner:
         detector, embedder = self._models.pair
         try:
             picture = read_picture(photo.source)
+            check_unchanged(photo.sha1, photo.source)
         except FacesError as error:
             return ScannedPhoto(photo, error=error)
         return ScannedPhoto(photo, self._faces(photo, picture, detector, embedder))
@@ -155,16 +157,21 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, worker
     threads = workers or os.cpu_count() or 1
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="faces") as pool:
-        for item in items:
-            if cancelled():
-                break
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= threads * WINDOW:
-                yield waiting.popleft().result()
-        while waiting:
-            result = waiting.popleft()
-            if not (cancelled() and result.cancel()):
-                yield result.result()
+        try:
+            for item in items:
+                if cancelled():
+                    break
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= threads * WINDOW:
+                    yield waiting.popleft().result()
+            while waiting:
+                result = waiting.popleft()
+                if not (cancelled() and result.cancel()):
+                    yield result.result()
+        finally:
+            # Where the results are not wanted to the end, nobody waits for what was not begun.
+            for result in waiting:
+                result.cancel()
 
 
 def _inside(box: NDArray[np.float32], picture: NDArray[np.uint8]) -> tuple[int, int, int, int]:
