@@ -28,9 +28,10 @@ def recognize_command(photos: tuple[Path, ...], people: Path, out: Path, method:
                       jobs: int | None, as_json: bool) -> None:
     from ..core.people import recognize, train_recognizer
     from ..i18n import text
+    from ..models.choices import model_name
     from ..services.crops import FaceCrops
     from ..services.people_file import load_recognizer, save_recognizer
-    from ..services.recognise import learn_people, model_name, recognised
+    from ..services.recognise import learn_people, recognised
 
     # Before photos are read for an hour.
     recognize(train_recognizer([[1.0, 0.0]], ["?"], method=method), [[1.0, 0.0]], max_false_accepts=max_false_accepts)
@@ -38,16 +39,17 @@ def recognize_command(photos: tuple[Path, ...], people: Path, out: Path, method:
         raise FacesError("file_exists", file=str(save_people))
     crops = FaceCrops()
     table, encoding = faces_of(photos, out, crops, detector, model, normalisation, jobs)
+    name = model_name(table.settings)
     if people.is_dir():
         with tempfile.TemporaryDirectory() as place:
             portraits = encoded([people], Path(place) / "people.npz", detector, model, normalisation, jobs).table
-        if model_name(portraits) != model_name(table):
-            raise FacesError("people_model", got=model_name(portraits), expected=model_name(table))
+        if model_name(portraits.settings) != name:
+            raise FacesError("people_model", got=model_name(portraits.settings), expected=name)
         recognizer = learn_people(portraits, people, method=method)
     else:
-        recognizer = load_recognizer(people, model=model_name(table), dimension=table.vectors.shape[1])
+        recognizer = load_recognizer(people, model=name, dimension=table.vectors.shape[1])
     if save_people:
-        save_recognizer(recognizer, save_people, model=model_name(table))
+        save_recognizer(recognizer, save_people, model=name)
     groups, rest = recognised(recognizer, table, max_false_accepts=max_false_accepts)
     parameters = {"recognizer": recognizer.method, "max_false_accepts": max_false_accepts, "people": str(people),
                   **table.settings}

@@ -11,12 +11,6 @@ from .face_table import FaceTable
 from .organise import Group
 
 
-def model_name(table: FaceTable) -> str:
-    """What a file of people must have been learned with to know the faces of a table."""
-    name = table.settings["model"]
-    return f"{name} {table.settings['model_weights']}" if name.endswith(".onnx") else name
-
-
 def learn_people(table: FaceTable, folder: Path, *, method: str = "centroid", seed: int = 0) -> Recognizer:
     """Learn from a folder that holds a folder of portraits a person; of a photo the largest face counts.
 

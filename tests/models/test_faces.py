@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from panoptic_faces.models.align import TEMPLATE, align_face, sharpness, similarity_transform
-from panoptic_faces.models.faces import face_models
+from panoptic_faces.models.choices import choose_models
 from panoptic_faces.models.pictures import read_picture
 from panoptic_faces.models.registry import SFACE
 from panoptic_faces.models.sface import SFace
@@ -18,7 +18,7 @@ from panoptic_faces.models.yunet import YuNet
 
 @pytest.fixture(scope="module")
 def models(shared: Path) -> tuple[YuNet, SFace]:
-    return face_models(shared / "weights")()
+    return choose_models(folder=shared / "weights").make()
 
 
 @pytest.fixture(scope="module")
