@@ -15,7 +15,6 @@ from .face_table import write_whole
 from .regions import Region, Stored, read_regions, with_regions
 
 INTO = ("sidecars", "copies", "originals")
-ORIENTATION = 0x0112
 JPEG_MARK = b"http://ns.adobe.com/xap/1.0/\x00"
 # A JPEG segment holds 65,535 bytes with its length.
 JPEG_LIMIT = 65_533 - len(JPEG_MARK)
@@ -23,17 +22,11 @@ PNG_SIGNATURE, PNG_KEY = b"\x89PNG\r\n\x1a\n", b"XML:com.adobe.xmp\x00"
 
 
 def stored_size(photo: Path) -> Stored:
-    """The sides and the orientation of a photo; raises FacesError ``picture_missing`` or ``picture_unreadable``."""
-    from PIL import Image
+    """The sides and the orientation of a photo; raises as ``read_header``."""
+    from ..models.pictures import read_header
 
-    try:
-        with Image.open(photo) as image:
-            turn = image.getexif().get(ORIENTATION, 1)
-            return Stored(image.width, image.height, turn if turn in range(1, 9) else 1)
-    except FileNotFoundError as error:
-        raise FacesError("picture_missing") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise FacesError("picture_unreadable", reason=str(error)[:200]) from error
+    header = read_header(photo)
+    return Stored(header.width, header.height, header.orientation)
 
 
 def as_region(name: str, box: Sequence[int], stored: Stored) -> Region:
