@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from .core.errors import FacesError
 PLUGIN = "PanopticFaces"
 DEFAULT_PORT = 8000
 START_SECONDS = 120
+PANOPTIC = (sys.executable, "-m", "panoptic.cli")
 POLL_SECONDS = 0.3
 
 
@@ -109,12 +110,13 @@ class Panoptic:
 
 
 @contextmanager
-def running(port: int | None = None, environment: Mapping[str, str] | None = None, log: Path | None = None
-            ) -> Iterator[tuple[Panoptic, subprocess.Popen[bytes] | None]]:
+def running(port: int | None = None, environment: Mapping[str, str] | None = None, log: Path | None = None,
+            program: Sequence[str] = PANOPTIC) -> Iterator[tuple[Panoptic, subprocess.Popen[bytes] | None]]:
     """A Panoptic on 127.0.0.1: the one that already runs at the port, or one that ends with the block.
 
     port: by default ``PANOPTIC_PORT`` or 8000, or any free port where that one is taken by something else.
-    log: where the server writes; by default nowhere. Raises FacesError ``panoptic_not_started``.
+    log: where the server writes; by default nowhere. program: what is started.
+    Raises FacesError ``panoptic_not_started``.
     """
     wanted = port or int(os.environ.get("PANOPTIC_PORT") or DEFAULT_PORT)
     there = Panoptic(f"http://127.0.0.1:{wanted}")
@@ -126,8 +128,8 @@ def running(port: int | None = None, environment: Mapping[str, str] | None = Non
     settings = {**os.environ, **(environment or {}), "PANOPTIC_PORT": str(chosen),
                 "PANOPTIC_HOST": "127.0.0.1", "PANOPTIC_REMOTE": "1"}
     with open(log or os.devnull, "ab") as output:
-        process = subprocess.Popen([sys.executable, "-m", "panoptic.cli"], env=settings, stdout=output,
-                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(program, env=settings, stdout=output, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL)
         try:
             _wait_for(server, process)
             yield server, process
