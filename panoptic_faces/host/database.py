@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import json
 import sqlite3
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+import msgspec
 from panoptic.core.databases.data.models import DeleteCommit, Sha1Value, UpsertCommit
 from panoptic.core.databases.entity_schema import OP_CREATE, OP_DELETE
 from panoptic.core.databases.media.models import Image
@@ -21,6 +21,7 @@ from ..i18n import DEFAULT_LANGUAGE, languages
 
 # Largest number of variables of one statement that every SQLite accepts.
 MAX_VARIABLES = 900
+DECODER = msgspec.json.Decoder()
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -86,6 +87,40 @@ class Database:
         with self.public._data_reader() as reader:
             return {row[0] for row in reader.fetch_all("SELECT DISTINCT sha1 FROM instances")}
 
+    # ---- reading many rows, which the host's own readers turn into objects one by one
+
+    def instances(self) -> dict[int, str | None]:
+        """The SHA-1 of every image by the id of its instance, oldest first."""
+        with self.public._data_reader() as reader:
+            return dict(reader.fetch_all("SELECT id, sha1 FROM instances ORDER BY id"))
+
+    def pixels(self) -> dict[str, int]:
+        """How many pixels each image has whose size is known."""
+        with self.public._data_reader() as reader:
+            return dict(reader.fetch_all("SELECT sha1, width * height FROM files WHERE width * height IS NOT NULL"))
+
+    def values(self, property_id: int) -> dict[str, Any]:
+        """The value of a property of each image that has one."""
+        query = "SELECT sha1, value FROM sha1_values WHERE property_id = ? AND operation != ? AND value IS NOT NULL"
+        with self.public._data_reader() as reader:
+            rows = reader.fetch_all(query, (property_id, OP_DELETE))
+        # SQLite keeps numbers as numbers, everything else as JSON.
+        decoded = ((sha1, DECODER.decode(value) if isinstance(value, str) else value) for sha1, value in rows)
+        return {sha1: value for sha1, value in decoded if value is not None}
+
+    def vectors(self, type_id: int, sha1s: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """SHA-1 and vector, little-endian float32, of those of the images that have one, in no order."""
+        with self.public._media_db() as media:
+            if len(sha1s) > MAX_VARIABLES:
+                wanted = set(sha1s)
+                for row in media.conn.execute("SELECT sha1, data FROM vectors WHERE type_id = ?", (type_id,)):
+                    if row[0] in wanted:
+                        yield row
+            elif sha1s:
+                marks = ", ".join("?" * len(sha1s))
+                yield from media.conn.execute(
+                    f"SELECT sha1, data FROM vectors WHERE type_id = ? AND sha1 IN ({marks})", (type_id, *sha1s))
+
     # ---- renditions
 
     def rendition_kinds(self) -> list[tuple[int, str, int | None, int | None]]:
@@ -108,6 +143,16 @@ class Database:
                     return bytes(images[0].data)
         return b""
 
+    def largest_renditions(self, sha1s: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """SHA-1 and largest size of those of the images of which the project has stored one."""
+        with self.public._media_db() as media:
+            kinds = [kind.id for kind in sorted(media.get_image_types(), key=lambda kind: -(kind.width or 10**6))]
+            query = "SELECT data FROM images WHERE sha1 = ? AND type_id = ?"
+            for sha1 in sha1s:
+                row = next((row for kind in kinds if (row := media.conn.execute(query, (sha1, kind)).fetchone())), None)
+                if row:
+                    yield sha1, row[0]
+
     def with_vector(self, type_id: int) -> set[str]:
         """The SHA-1 of every image that has a vector of a type, without reading the vectors."""
         with self.public._media_db() as media:
@@ -128,21 +173,22 @@ class Database:
     def tag_ids(self, property_id: int) -> dict[str, list[int]]:
         """The tag ids of each image, oldest tag first."""
         by_image: dict[str, list[int]] = {}
+        query = "SELECT sha1, tag_id FROM sha1_tag_values WHERE property_id = ? AND operation != ? ORDER BY tag_id"
         with self.public._data_reader() as reader:
-            for row in sorted(reader.get_sha1_tag_values(property_id=property_id), key=lambda row: row.tag_id):
-                by_image.setdefault(row.sha1, []).append(row.tag_id)
+            for sha1, tag in reader.fetch_all(query, (property_id, OP_DELETE)):
+                by_image.setdefault(sha1, []).append(tag)
         return by_image
 
     def own_tags(self, property_id: int) -> set[tuple[str, int]]:
         """The image and tag of every tag of a property that the plugin set, and not a person."""
         query = """SELECT entity_key, source, op FROM entity_log JOIN commits ON commits.id = commit_id
-                   WHERE entity_type = 'sha1_tag_value' AND active = 1 ORDER BY commit_id"""
+                   WHERE entity_type = 'sha1_tag_value' AND active = 1 AND json_extract(entity_key, '$[1]') = ?
+                   ORDER BY commit_id"""
         last: dict[tuple[str, int], tuple[str, int]] = {}
         with self.public._data_reader() as reader:
-            for key, source, operation in reader.fetch_all(query):
-                sha1, of_property, tag = json.loads(key)
-                if of_property == property_id:
-                    last[sha1, tag] = (source, operation)
+            for key, source, operation in reader.fetch_all(query, (property_id,)):
+                sha1, _, tag = DECODER.decode(key)
+                last[sha1, tag] = (source, operation)
         return {cell for cell, (source, operation) in last.items() if source == self.plugin and operation != OP_DELETE}
 
     # ---- erasing

@@ -49,7 +49,7 @@ class ImageActions(LookupActions):
             raise FacesError("turned_visual")
         _, chosen, found = self.images_among(context, kind)
         groups = service.group_copies(chosen, found, language, min_similarity=min_similarity, linkage=linkage.value,
-                                      turned=poses, judge=self.data.judge())
+                                      turned=poses, pixels=self.data.pixels, sharpness=self.data.sharpness)
         if saved:
             self.tags.write(saved, {image: (group.name,) for group in groups for image in group.images})
         if not groups:

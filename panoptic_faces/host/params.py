@@ -21,7 +21,7 @@ from ..models.clip import DEVICES
 from ..models.images import IMAGE_MODELS
 from ..services.faults import obstacle
 from ..services.files import SAVE
-from .results import told
+from .results import Answer, told
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,8 @@ class Settings(BaseModel):
     scan_on_import: bool = False
     vectors_on_import: bool = False
     people: str = ""
+    face_model: str = ""
+    normalisation: str = ""
 
     @field_validator("max_side")
     @classmethod
@@ -140,7 +142,7 @@ def explained(action: Callable[..., ActionResult]) -> Callable[..., ActionResult
     @functools.wraps(action)
     def run(self: Any, *args: Any, **kwargs: Any) -> ActionResult:
         try:
-            return action(self, *args, **kwargs)
+            return Answer(action(self, *args, **kwargs))
         except FacesError as error:
             refused = error
         except (OSError, sqlite3.Error, MemoryError) as error:
@@ -150,6 +152,6 @@ def explained(action: Callable[..., ActionResult]) -> Callable[..., ActionResult
             logger.warning("%s: %s", action.__name__, type(error).__name__)
             refused = found
         language = self.data.language()
-        return told(NotifType.ERROR, refused.sentence(language), language)
+        return Answer(told(NotifType.ERROR, refused.sentence(language), language))
 
     return run

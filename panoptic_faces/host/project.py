@@ -18,8 +18,8 @@ from panoptic.core.file_source.processing import process_bytes
 
 from ..core.errors import FacesError
 from ..i18n import languages, text
-from ..services.scan import FoundFace, Photo, ScannedPhoto
-from .database import Database, exclusive
+from ..services.scan import FoundFace, Photo, ScannedPhoto, in_parallel
+from .database import MAX_VARIABLES, Database, exclusive
 
 CROPS_FOLDER = "faces"
 
@@ -71,11 +71,9 @@ class Project:
 
     def sha1s(self, instance_ids: Sequence[int] | None) -> list[str]:
         """Distinct images of a selection, in its order; of the whole project where the selection is empty."""
-        instances = self._host.get_instances(**({"id": list(instance_ids)} if instance_ids else {}))
-        if instance_ids:
-            place = {instance_id: rank for rank, instance_id in enumerate(instance_ids)}
-            instances.sort(key=lambda instance: place[instance.id])
-        return list(dict.fromkeys(instance.sha1 for instance in instances if instance.sha1))
+        known = self._database.instances()
+        chosen = map(known.get, instance_ids) if instance_ids else known.values()
+        return [sha1 for sha1 in dict.fromkeys(chosen) if sha1]
 
     def photos(self, sha1s: Iterable[str]) -> dict[str, tuple[str, Path | None]]:
         """File name and local path, None where the original is not a local file, of each image."""
@@ -95,17 +93,18 @@ class Project:
         """A photo to scan; of one that is no local file, the largest size that the project has stored."""
         return Photo(sha1, name, path or self._database.largest_rendition(sha1))
 
-    def judge(self) -> Callable[[str], tuple[int, float]]:
-        """A function that tells an image's number of pixels and the sharpness of its largest rendition."""
-        from ..models.align import sharpness
-        from ..models.pictures import read_picture
+    def pixels(self, sha1s: Sequence[str]) -> list[int]:
+        """How many pixels each image has, 0 where that is not known."""
+        known = self._database.pixels()
+        return [known.get(sha1, 0) for sha1 in sha1s]
 
-        pixels = {file.sha1: (file.width or 0) * (file.height or 0) for file in self._host.get_files()}
+    def sharpness(self, sha1s: Sequence[str]) -> list[float]:
+        """How sharp each image is in the largest size that is stored; 0 where there is none."""
+        from ..models.align import sharpness_of_file
 
-        def judged(sha1: str) -> tuple[int, float]:
-            data = self._database.largest_rendition(sha1)
-            return pixels.get(sha1, 0), sharpness(read_picture(data)) if data else 0.0
-        return judged
+        known = dict(in_parallel(lambda image: (image[0], sharpness_of_file(image[1])),
+                                 self._database.largest_renditions(sha1s)))
+        return [known.get(sha1, 0.0) for sha1 in sha1s]
 
     # ---- what the plugin recorded
 
@@ -133,8 +132,7 @@ class Project:
         known = self.known_properties().get(role)
         if known is None:
             return {}
-        return {row.sha1: row.value for row in self._host.get_sha1_values(property_id=known)
-                if row.value is not None}
+        return self._database.values(known)
 
     # ---- properties
 
@@ -190,22 +188,36 @@ class Project:
             raise FacesError(refusal)
         return max(known, key=lambda kind: int(kind.id))
 
-    def own_image_vectors(self) -> list[VectorType]:
-        """The plugin's own types of vectors of whole images."""
+    def own_vectors(self, *, of_faces: bool) -> list[VectorType]:
+        """The plugin's own types of vectors, of faces or of whole images."""
         return [kind for kind in self._host.get_vector_types(source=self._database.plugin)
-                if kind.params.get("subject") != "face"]
+                if (kind.params.get("subject") == "face") == of_faces]
 
     def vectors(self, type_id: int, sha1s: Sequence[str]) -> tuple[list[str], NDArray[np.float32]]:
         """Those of the images that have a vector, in the order given, and their (n, d) vectors.
 
         Raises FacesError ``vectors_dimension`` where they do not all have one length.
         """
-        data = {row.sha1: row.data for row in self._host.get_vectors(type_id, list(sha1s))}
-        found = [sha1 for sha1 in sha1s if sha1 in data]
-        lengths = sorted({len(data[sha1]) for sha1 in found})
-        if len(lengths) > 1:
-            raise FacesError("vectors_dimension", expected=lengths[0], got=lengths[-1])
-        return found, np.asarray([data[sha1] for sha1 in found], dtype=np.float32)
+        # Of many images first which have a vector, so that these take no more memory than they need.
+        asked = list(sha1s) if len(sha1s) <= MAX_VARIABLES else self.with_vector(type_id, sha1s)
+        place = {sha1: number for number, sha1 in enumerate(asked)}
+        rows = np.empty((len(asked), 0), dtype=np.float32)
+        there = np.zeros(len(asked), dtype=bool)
+        for sha1, data in self._database.vectors(type_id, asked):
+            if rows.shape[1] == 0:
+                rows = np.empty((len(asked), len(data) // 4), dtype=np.float32)
+            if len(data) != 4 * rows.shape[1]:
+                raise FacesError("vectors_dimension", expected=rows.shape[1], got=len(data) // 4)
+            rows[place[sha1]] = np.frombuffer(data, dtype="<f4")
+            there[place[sha1]] = True
+        if there.all():
+            return asked, rows
+        return [asked[number] for number in np.flatnonzero(there).tolist()], rows[there]
+
+    def with_vector(self, type_id: int, sha1s: Sequence[str]) -> list[str]:
+        """Those of the images that have a vector of a type."""
+        there = self._database.with_vector(type_id)
+        return [sha1 for sha1 in sha1s if sha1 in there]
 
     def without_vector(self, type_id: int, sha1s: Sequence[str]) -> list[str]:
         """Those of the images that have no vector of a type."""

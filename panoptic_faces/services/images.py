@@ -57,13 +57,13 @@ def group_images(images: Sequence[str], vectors: NDArray[np.float32], language: 
 
 
 def group_copies(images: Sequence[str], vectors: NDArray[np.float32], language: str, *, min_similarity: float = 0.95,
-                 linkage: str = "complete", turned: bool = False, judge: Callable[[str], tuple[int, float]]
-                 ) -> list[Group]:
+                 linkage: str = "complete", turned: bool = False, pixels: Callable[[Sequence[str]], Sequence[int]],
+                 sharpness: Callable[[Sequence[str]], Sequence[float]]) -> list[Group]:
     """Near-duplicates together, exact copies first, in each group the copy worth keeping first.
 
     A group's score is 100 × the smallest similarity of any two of its images: more is better. Images without a
     duplicate are in no group. turned: find mirrored and turned copies too; only with vectors of the visual embedder.
-    judge: number of pixels and sharpness of an image, asked of duplicates only.
+    pixels, sharpness: of images; the sharpness is asked only of those of a group that have the same number of pixels.
     Raises the FacesErrors of ``core.group_duplicates``.
     """
     if turned:
@@ -72,11 +72,17 @@ def group_copies(images: Sequence[str], vectors: NDArray[np.float32], language: 
         found = group_turned_duplicates(poses(vectors), min_similarity, linkage=linkage)
     else:
         found = group_duplicates(vectors, min_similarity, linkage=linkage)
-    pixels, sharpness = np.zeros(len(images)), np.zeros(len(images))
-    for index in np.flatnonzero(found.labels != NOISE).tolist():
-        pixels[index], sharpness[index] = judge(images[index])
+    if not len(found):
+        return []
+    sizes, sharp = np.zeros(len(images)), np.zeros(len(images))
+    copies = np.flatnonzero(found.labels != NOISE)
+    sizes[copies] = pixels([images[index] for index in copies.tolist()])
+    _, kind, count = np.unique(np.stack([found.labels[copies], sizes[copies]]), axis=1, return_inverse=True,
+                               return_counts=True)
+    level = copies[count[kind.ravel()] > 1]
+    sharp[level] = sharpness([images[index] for index in level.tolist()])
     groups = []
-    for cluster, members in enumerate(best_copies_first(found, pixels, sharpness)):
+    for cluster, members in enumerate(best_copies_first(found, sizes, sharp)):
         key = "group.copies" if found.notes["exact"][cluster] else "group.duplicates"
         groups.append(Group(
             text(key, language, number=cluster + 1), [images[member] for member in members],
