@@ -1,0 +1,149 @@
+"""A project at every stage of its life, to be worked on by a Panoptic that is harmed in the middle of it."""
+
+from __future__ import annotations
+
+import http.client
+import random
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from panoptic_faces.core.errors import FacesError
+from panoptic_faces.launch import Panoptic, free_port, running
+
+from ..host.person import Person
+from .state import check, contents
+
+CHILD = Path(__file__).with_name("child.py")
+PEOPLE = "Personnes"
+# What a user does, each on the project that the one before left behind.
+ACTIONS: dict[str, dict[str, Any]] = {
+    "detect_faces": {}, "cluster_faces": {"save_as": PEOPLE}, "tag_photos": {}, "confirm_people": {},
+    "forget_faces": {"confirm": "OUBLIER"}}
+# Nothing is left to do where the first run was finished after all.
+DONE_ALREADY = ("À confirmer",)
+
+
+def some_photos(shared: Path, folder: Path, people: int, seed: int = 1) -> Path:
+    """Copies of the photos of some people."""
+    chosen = random.Random(seed).sample(sorted((shared / "data/faces/lfw_a").iterdir()), people)
+    for person in chosen:
+        shutil.copytree(person, folder / person.name)
+    return folder
+
+
+@dataclass
+class Rig:
+    """One project, its photos, and copies of it before and after each action; servers are started one at a time."""
+
+    home: Path
+    photos: Path
+    weights: Path
+    before: dict[str, Path] = field(default_factory=dict)
+    undisturbed: dict[str, dict[str, Any]] = field(default_factory=dict)
+    steps: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def project(self) -> Path:
+        return self.home / "project"
+
+    def start(self, **environment: str) -> AbstractContextManager[tuple[Panoptic, Any]]:
+        settings = {"HOME": str(self.home), "USERPROFILE": str(self.home), "XDG_CACHE_HOME": str(self.home / "cache"),
+                    "PANOPTIC_DB": str(self.home / "panoptic.db"), "PANOPTIC_FACES_WEIGHTS": str(self.weights),
+                    "PANOPTIC_FACES_OFFLINE": "1", "PANOPTIC_FAULTS": str(self.home / "order"), **environment}
+        return running(free_port(), settings, self.home / "server.log", (sys.executable, str(CHILD)))
+
+    def open(self, server: Panoptic) -> None:
+        server.register_plugin()
+        server.open_project(self.project, "project")
+
+    def reset(self, server: Panoptic, action: str) -> None:
+        """Put the project back to what it was before an action, and open it."""
+        with suppress(FacesError):
+            server.request("POST", "/close", {"id": server.project})
+        shutil.rmtree(self.project, ignore_errors=True)
+        shutil.copytree(self.before[action], self.project)
+        self.open(server)
+
+    def build(self, actions: Mapping[str, dict[str, Any]] = ACTIONS) -> None:
+        """Live the whole life once, undisturbed: what is before and after each action, its steps and its time."""
+        with self.start() as (server, _):
+            self.open(server)
+            server.import_folder(self.photos)
+            for action in actions:
+                if action == "confirm_people":
+                    self._let_some_wait(server)
+                server.request("POST", "/close", {"id": server.project})
+                self.before[action] = self.home / f"before_{action}"
+                shutil.copytree(self.project, self.before[action])
+                self.open(server)
+                self.order(0)
+                started = time.monotonic()
+                self.act(server, action)
+                self.seconds[action] = time.monotonic() - started
+                self.steps[action] = int((self.home / "order.count").read_text())
+                (self.home / "order").unlink()
+                self.undisturbed[action] = contents(self.project)
+
+    def _let_some_wait(self, server: Panoptic) -> None:
+        """Take the name from every third face and let it be recognised again."""
+        there = contents(self.project)
+        crops = {sha1 for _, sha1 in there["crops"]}
+        named = sorted(sha1 for name, sha1, _ in there["tags"] if name == PEOPLE and sha1 in crops)
+        Person(server, PEOPLE).give(named[::3])
+        server.act("recognize_people", to_confirm=True)
+
+    def order(self, number: int) -> None:
+        """Let the child die at that step, from now on, of its work in the project; 0: only count."""
+        new = self.home / "order.new"
+        new.write_text(f"{self.project}\n{number}\n{time.monotonic_ns()}\n")
+        new.replace(self.home / "order")
+
+    def act(self, server: Panoptic, action: str) -> None:
+        """Do an action to its end; all of it that is a task has to succeed."""
+        try:
+            server.act(action, **ACTIONS[action])
+        except FacesError as error:
+            if not any(words in str(error) for words in DONE_ALREADY):
+                raise
+        for task in server.wait():
+            assert task["failed"] == 0, task
+
+    def killed(self, action: str, *, step: int = 0, seconds: float = 60) -> bool:
+        """Kill the server at a step of an action, or after some seconds; whether the action had not ended before."""
+        ended = threading.Event()
+
+        def work(server: Panoptic) -> None:
+            with suppress(FacesError, OSError, http.client.HTTPException):
+                server.act(action, **ACTIONS[action])
+                server.wait()
+                ended.set()
+
+        with self.start() as (server, process):
+            self.reset(server, action)
+            self.order(step)
+            worker = threading.Thread(target=work, args=(server,))
+            worker.start()
+            worker.join(seconds)
+            (self.home / "order").unlink()
+            process.kill()
+            process.wait()
+            worker.join()
+        return not ended.is_set()
+
+    def finish(self, action: str) -> None:
+        """Open the project again, do the action to its end, and compare with the undisturbed one."""
+        with self.start() as (server, _):
+            self.open(server)
+            self.act(server, action)
+            check(self.project)
+            found = contents(self.project)
+            for part, expected in self.undisturbed[action].items():
+                assert found[part] == expected, f"{part} after {action}"
