@@ -16,7 +16,7 @@ import numpy as np
 from ..core.errors import FacesError
 from .crops import FaceCrops
 from .face_table import FaceTable, PhotoRow, face_id, read_table, write_csv, write_table
-from .scan import FaceScanner, FoundFace, Photo, ScannedPhoto, in_parallel
+from .scan import PHOTOS_AT_ONCE, FaceScanner, FoundFace, Photo, ScannedPhoto, in_parallel
 
 PICTURES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".pgm", ".ppm", ".pbm", ".pnm", ".bmp", ".webp", ".tif", ".tiff",
@@ -74,17 +74,21 @@ def encode(photos: Sequence[Path], out: Path, scanner: FaceScanner, settings: Ma
     rows: dict[str, PhotoRow] = {row.path: row for row in (before.photos if before else ())}
     new, unreadable = 0, []
 
-    def work(path: Path) -> tuple[Path, str, ScannedPhoto | None]:
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            photo = Photo("", path.name, b"")
-            return path, "", ScannedPhoto(photo, error=FacesError("picture_unreadable", reason=str(error)))
-        sha1 = hashlib.sha1(content, usedforsecurity=False).hexdigest()
-        return path, sha1, None if sha1 in known else scanner(Photo(sha1, path.name, content))
+    def work(paths: Sequence[Path]) -> list[tuple[Path, str, ScannedPhoto | None]]:
+        read = [_read(path) for path in paths]
+        scans = scanner.scan([photo for photo in read if not isinstance(photo, ScannedPhoto)
+                              and photo.sha1 not in known])
+        scanned = {scan.photo.sha1: scan for scan in scans}
+        return [(path, photo.photo.sha1, photo) if isinstance(photo, ScannedPhoto) else
+                (path, photo.sha1, scanned.get(photo.sha1)) for path, photo in zip(paths, read, strict=True)]
+
+    def in_order() -> Iterator[tuple[Path, str, ScannedPhoto | None]]:
+        chunks = [photos[start : start + PHOTOS_AT_ONCE] for start in range(0, len(photos), PHOTOS_AT_ONCE)]
+        for done in in_parallel(work, chunks, workers=workers):
+            yield from done
 
     with journal:
-        for path, sha1, scanned in in_parallel(work, photos, workers=workers):
+        for path, sha1, scanned in in_order():
             if scanned is not None:
                 new += 1
                 known[sha1] = journal.add(sha1, scanned)
@@ -100,6 +104,14 @@ def encode(photos: Sequence[Path], out: Path, scanner: FaceScanner, settings: Ma
     write_csv(table, out.with_suffix(".csv"))
     journal.remove()
     return Encoding(table, new, unreadable)
+
+
+def _read(path: Path) -> Photo | ScannedPhoto:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        return ScannedPhoto(Photo("", path.name, b""), error=FacesError("picture_unreadable", reason=str(error)))
+    return Photo(hashlib.sha1(content, usedforsecurity=False).hexdigest(), path.name, content)
 
 
 class Journal:

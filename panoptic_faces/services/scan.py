@@ -7,9 +7,9 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -24,9 +24,12 @@ CROP_MARGIN = 0.4
 # The longer side of a crop, in pixels: enough for a screen, and 100,000 crops stay under 5 GB.
 CROP_SIDE = 512
 CROP_QUALITY = 90
-# Photos begun ahead for each worker, so that none waits for a slow one or for the database. A worker holds the
-# pixels of one photo; the others wait as crops and vectors.
-WINDOW = 16
+# Photos that a worker takes at a time: embedding their faces together is a fifth faster than one by one, and more
+# of them add little. It holds the pixels of one.
+PHOTOS_AT_ONCE = 4
+# Pieces of work begun ahead for each worker, so that none waits for a slow one or for the database.
+WINDOW = 8
+NO_VECTOR = np.zeros(0, dtype=np.float32)
 # EXIF tags of a crop: what it shows, and who cut it out.
 IMAGE_DESCRIPTION, SOFTWARE = 0x010E, 0x0131
 
@@ -95,37 +98,43 @@ class FaceScanner:
         self._models = threading.local()
 
     def __call__(self, photo: Photo) -> ScannedPhoto:
-        from ..models.pictures import read_picture
+        return self.scan([photo])[0]
 
+    def scan(self, photos: Sequence[Photo]) -> list[ScannedPhoto]:
+        """Photos in the same order; their faces are embedded together, which is faster."""
         if not hasattr(self._models, "pair"):
             self._models.pair = self._make_models()
         detector, embedder = self._models.pair
+        cut = [self._cut(photo, detector, embedder) for photo in photos]
+        aligned = [face for faces in cut if not isinstance(faces, FacesError) for _, face in faces]
+        vectors = iter(embedder.embed(np.stack(aligned)) if aligned else ())
+        return [ScannedPhoto(photo, error=faces) if isinstance(faces, FacesError) else
+                ScannedPhoto(photo, tuple(replace(face, vector=next(vectors)) for face, _ in faces))
+                for photo, faces in zip(photos, cut, strict=True)]
+
+    def _cut(self, photo: Photo, detector: Detector, embedder: Embedder
+             ) -> list[tuple[FoundFace, NDArray[np.uint8]]] | FacesError:
+        """The faces of a photo without their vectors, and each aligned; or why it could not be read."""
+        from ..models.align import align_face, sharpness
+        from ..models.pictures import read_picture
+
         try:
             picture = read_picture(photo.source)
             check_unchanged(photo.sha1, photo.source)
         except FacesError as error:
-            return ScannedPhoto(photo, error=error)
-        return ScannedPhoto(photo, self._faces(photo, picture, detector, embedder))
-
-    def _faces(self, photo: Photo, picture: NDArray[np.uint8], detector: Detector, embedder: Embedder
-               ) -> tuple[FoundFace, ...]:
-        from ..models.align import align_face, sharpness
-
+            return error
         found = detector.detect(picture)
         boxes = [_inside(box, picture) for box in found.boxes]
         chosen = [row for row, box in enumerate(boxes) if min(box[2:]) >= self._min_size]
         chosen.sort(key=lambda row: (-boxes[row][2] * boxes[row][3], boxes[row]))
-        if not chosen:
-            return ()
         # An embedder that was trained on faces aligned in another way brings its own.
         own = getattr(embedder, "align", None)
-        aligned = np.stack([own(picture, boxes[row]) if own else align_face(picture, found.landmarks[row])
-                            for row in chosen])
-        vectors = embedder.embed(aligned)
-        return tuple(
-            FoundFace(boxes[row], found.landmarks[row], float(found.confidences[row]), sharpness(face), vector,
-                      cut_out(picture, boxes[row], photo))
-            for row, face, vector in zip(chosen, aligned, vectors, strict=True))
+        faces = []
+        for row in chosen:
+            aligned = own(picture, boxes[row]) if own else align_face(picture, found.landmarks[row])
+            faces.append((FoundFace(boxes[row], found.landmarks[row], float(found.confidences[row]),
+                                    sharpness(aligned), NO_VECTOR, cut_out(picture, boxes[row], photo)), aligned))
+        return faces
 
 
 def cut_out(picture: NDArray[np.uint8], box: tuple[int, int, int, int], photo: Photo) -> bytes:
@@ -148,8 +157,8 @@ def cut_out(picture: NDArray[np.uint8], box: tuple[int, int, int, int], photo: P
 
 
 def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None,
-                cancelled: Callable[[], bool] = lambda: False) -> Iterator[Result]:
-    """Results of ``work`` in the order of ``items``, computed by threads, ``WINDOW`` ahead for each.
+                cancelled: Callable[[], bool] = lambda: False, window: int = WINDOW) -> Iterator[Result]:
+    """Results of ``work`` in the order of ``items``, computed by threads, ``window`` ahead for each.
 
     workers: number of threads, by default one for each core. Once ``cancelled()`` is true nothing more is
     begun; what had been begun is still given.
@@ -162,7 +171,7 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, worker
                 if cancelled():
                     break
                 waiting.append(pool.submit(work, item))
-                if len(waiting) >= threads * WINDOW:
+                if len(waiting) >= threads * window:
                     yield waiting.popleft().result()
             while waiting:
                 result = waiting.popleft()
