@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from random import Random
 
 import numpy as np
@@ -175,6 +176,7 @@ def png_of(width: int, height: int, rows: bytes = b"") -> bytes:
                                               (header, zlib.compress(rows or b"\x00" * 1000), b"")))
 
 
+@cache
 def png_text_bomb() -> bytes:
     """A small picture with a compressed text of 256 MB."""
     small = png_of(2, 2, b"\x00" * 14)
