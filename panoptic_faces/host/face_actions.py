@@ -7,37 +7,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from panoptic.models.action_models import ActionContext, ActionResult, NotifType
 
 from ..core.errors import FacesError
 from ..i18n import languages, text
 from ..services import people
 from ..services.organise import Group
-from .params import Method, Settings, assignments, explained, name_of_property, whole_number
-from .project import FaceRecord, Project
+from .face_models import FaceModels, noted
+from .params import Method, assignments, explained, name_of_property, whole_number
 from .results import shown, told
-from .tags import Tags
 from .tasks import DetectFacesTask
 
 AUTO = Method("auto")
 
 
-class FaceActions:
+class FaceActions(FaceModels):
     """What the plugin does with faces."""
 
     project: Any
-    params: Settings
-    data: Project
-    tags: Tags
     log: Path
 
     @explained
     def detect_faces(self, context: ActionContext) -> ActionResult:
         language = self.data.language()
         selection = self.data.sha1s(context.instance_ids)
-        if not self.data.unscanned(selection):
+        if not self.data.unscanned(selection, noted(self.face_settings())):
             return told(NotifType.INFO, text("notif.all_scanned", language), language)
         return ActionResult(task_id=self.scan(selection).id)
 
@@ -48,12 +42,13 @@ class FaceActions:
         smallest = whole_number("min_size", min_size, 1, 1_000_000)
         saved = name_of_property(save_as)
         settings = assignments(parameters)
-        images, chosen, vectors, faces = self.faces_among(context)
+        found = self.faces_among(context)
+        chosen = found.crops
         tree = self.tags.tree(self.tags.named(saved) if saved else None)
         under = tree.shared(chosen)
         given = tree.names_below(under, chosen)
         groups, rest = people.group_faces(
-            chosen, vectors, faces, language, people=given, within=under.name if under else "",
+            chosen, found.vectors, found.faces, language, people=given, within=under.name if under else "",
             method=method.value, min_size=smallest, one_per_photo=bool(one_per_photo), **settings)
         # A group that did not split is the tag that it already has.
         if saved and not (under and len(groups) == 1 and not rest):
@@ -61,8 +56,8 @@ class FaceActions:
             self.tags.write(saved, {image: (group.name,) for group in groups for image in group.images
                                     if image not in known}, under.id if under else None, read=tree)
         counts = {"photos": len(self.data.scanned()), "faces": len(chosen), "people": len(groups)}
-        return shown([*groups, Group(text("group.poor_faces", language), rest),
-                      self.others(images, chosen, language)], language, counts)
+        return shown([*groups, Group(text("group.poor_faces", language), rest), *found.others(language)], language,
+                     counts)
 
     @explained
     def forget_faces(self, context: ActionContext, confirm: str = "") -> ActionResult:
@@ -78,40 +73,6 @@ class FaceActions:
 
     def scan(self, selection: list[str], then: Callable[[], None] | None = None) -> DetectFacesTask:
         """Queue the scan of a selection, and what is to be done after it."""
-        task = DetectFacesTask(self.data, self.face_scanner, selection, self.log, then)
+        task = DetectFacesTask(self.data, self.face_scanner, noted(self.face_settings()), selection, self.log, then)
         self.project.add_task(task)
         return task
-
-    def face_scanner(self) -> Any:
-        """The scanner, its weights checked, and the id of its vectors' type."""
-        from ..models.faces import face_models
-        from ..services.scan import FaceScanner
-
-        make_models = face_models(self.params.weights_folder, max_side=self.params.max_side,
-                                  offline=self.params.offline)
-        return FaceScanner(make_models, self.params.min_face_size), self.face_vectors(create=True)
-
-    def face_vectors(self, *, create: bool = False) -> int:
-        """The id of the type of the faces' vectors."""
-        from ..models.registry import SFACE
-
-        found = self.data.vector_type({"model": "SFace", "subject": "face", "weights": SFACE.sha256[:12]},
-                                      create=create)
-        if found is None:
-            raise FacesError("no_faces_yet")
-        return found
-
-    def faces_among(self, context: ActionContext
-                    ) -> tuple[list[str], list[str], NDArray[np.float32], list[FaceRecord]]:
-        """The selection; its faces that have a vector and are not ignored; their (n, d) vectors; what is known."""
-        images, faces, ignored = self.data.sha1s(context.instance_ids), self.data.faces(), self.tags.ignored()
-        wanted = [image for image in images if image in faces and image not in ignored]
-        if not wanted:
-            raise FacesError("no_faces_here" if faces else "no_faces_yet")
-        chosen, vectors = self.data.vectors(self.face_vectors(), wanted)
-        return images, chosen, vectors, [faces[image] for image in chosen]
-
-    def others(self, images: list[str], shown_already: list[str], language: str) -> Group:
-        """The last group: what an action on faces does not concern."""
-        inside = set(shown_already)
-        return Group(text("group.not_faces", language), [image for image in images if image not in inside])

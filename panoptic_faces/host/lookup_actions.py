@@ -30,7 +30,7 @@ MAP_RADIUS = 100
 class LookupActions(VectorActions):
     """What the plugin finds for a picture, a face or some words."""
 
-    face_scanner: Callable[[], Any]
+    face_scanner: Callable[[VectorType], Any]
 
     @explained
     def find_similar(self, context: ActionContext, vectors: VectorType = None, picture: FilePath = NO_FILE,
@@ -91,9 +91,7 @@ class LookupActions(VectorActions):
         if kind.params.get("subject") != "face":
             (_, vector, error), = vectors_of_photos(image_embedder(kind.params))([photo])
         else:
-            scanner, known = self.face_scanner()
-            if known != kind.id:
-                raise FacesError("vectors_of_others")
+            scanner, _ = self.face_scanner(kind)
             scanned = scanner(photo)
             vector, error = next((face.vector for face in scanned.faces), None), scanned.error
         if error is not None:

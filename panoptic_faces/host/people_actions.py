@@ -14,6 +14,7 @@ from ..i18n import languages, text
 from ..services import people as service
 from ..services.organise import Group
 from .face_actions import FaceActions
+from .face_models import people_model
 from .params import Recognizer, Save, explained, folder_to_write
 from .project import FaceRecord
 from .results import shown, told
@@ -26,8 +27,6 @@ CENTROID = Recognizer("centroid")
 CROPS = Save("crops")
 NOWHERE = FolderPath("")
 NO_FILE = FilePath("")
-# The name by which files of people, the command line's too, know the model of the faces' vectors.
-FACE_MODEL = "sface"
 
 
 class PeopleActions(FaceActions):
@@ -38,35 +37,36 @@ class PeopleActions(FaceActions):
                          max_false_accepts: float = 0.01, people_file: FilePath = NO_FILE, to_confirm: bool = False
                          ) -> ActionResult:
         language = self.data.language()
-        images, chosen, vectors, faces = self.faces_among(context)
+        found = self.faces_among(context)
         if people_file:
             from ..services.people_file import load_recognizer
 
             groups, unknown, new = service.recognize_faces(
-                chosen, vectors, faces, language, wanted=set(chosen), people=[None] * len(chosen),
-                max_false_accepts=max_false_accepts,
-                recognizer=load_recognizer(str(people_file), model=FACE_MODEL, dimension=vectors.shape[1]))
+                found.crops, found.vectors, found.faces, language, wanted=set(found.crops),
+                people=[None] * len(found.crops), max_false_accepts=max_false_accepts,
+                recognizer=load_recognizer(str(people_file), model=people_model(found.kind),
+                                           dimension=found.vectors.shape[1]))
         else:
-            groups, unknown, new = self._recognized(self._people(people), chosen, max_false_accepts, method.value)
+            groups, unknown, new = self._recognized(self._people(people), found.crops, max_false_accepts, method.value)
         if to_confirm:
             self._ask_to_confirm(new)
-        return shown([*groups, Group(text("group.unknown", language), unknown),
-                      self.others(images, chosen, language)], language,
+        return shown([*groups, Group(text("group.unknown", language), unknown), *found.others(language)], language,
                      {"recognized": len(new), "unknown": len(unknown), "people": len(groups)})
 
     @explained
     def suggest_merges(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
         language = self.data.language()
-        images, chosen, vectors, faces = self.faces_among(context)
+        found = self.faces_among(context)
+        chosen = found.crops
         named = self.tags.tree(self._people(people)).people(chosen)
         different = self.tags.tree(self.tags.ensure(text("property.different", language)))
         asked, rest = service.questions(
-            chosen, vectors, faces, language, people=named,
+            chosen, found.vectors, found.faces, language, people=named,
             different={image: set(different.carried.get(image, ())) for image in chosen})
         if not asked:
             return told(NotifType.INFO, text("notif.no_questions", language), language)
-        return shown([*asked, Group(text("group.no_question", language), rest),
-                      self.others(images, chosen, language)], language, {"questions": len(asked) // 2})
+        return shown([*asked, Group(text("group.no_question", language), rest), *found.others(language)], language,
+                     {"questions": len(asked) // 2})
 
     @explained
     def confirm_people(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
@@ -97,11 +97,12 @@ class PeopleActions(FaceActions):
     def evaluate_clusters(self, context: ActionContext, clusters: PropertyId = None, truth: PropertyId = None
                           ) -> ActionResult:
         language = self.data.language()
-        _, chosen, vectors, _ = self.faces_among(context)
+        faces = self.faces_among(context)
+        chosen = faces.crops
         found = self.tags.tree(self._people(clusters)).people(chosen)
         # The page sends its first property, which is never one of tags, where none was chosen.
         right = self.tags.tree(self.tags.chosen(truth)).people(chosen) if self.tags.is_chosen(truth) else None
-        figures = service.figures(found, right, vectors)
+        figures = service.figures(found, right, faces.vectors)
         told_all = [f"{text('figure.' + name, language)} = {value:.3f}".removesuffix(".000")
                     for name, value in figures.items()]
         result = told(NotifType.INFO, " · ".join(told_all), language)
@@ -119,22 +120,23 @@ class PeopleActions(FaceActions):
 
         language = self.data.language()
         out = folder_to_write(folder)
-        _, chosen, vectors, faces = self.faces_among(context)
+        found = self.faces_among(context)
+        chosen = found.crops
         names = self.tags.tree(self._people(people)).people(chosen)
         members: dict[str, list[str]] = {}
         for image, name in zip(chosen, names, strict=True):
             if name is not None:
                 members.setdefault(name, []).append(image)
         groups = [Group(name, members[name]) for name in sorted(members)]
-        rows, crops = self._rows(chosen, faces)
+        rows, crops = self._rows(chosen, found.faces)
         line = export_people(groups, [image for image, name in zip(chosen, names, strict=True) if name is None],
-                             rows, vectors, crops, out, language, save=save.value,
+                             rows, found.vectors, crops, out, language, save=save.value,
                              rest_name=text("group.unknown", language))
         crops.close()
         named = [place for place, name in enumerate(names) if name is not None]
         if named:
-            save_recognizer(train_recognizer(vectors[named], [str(names[place]) for place in named]),
-                            out / line["folder"] / "people.npz", model=FACE_MODEL)
+            save_recognizer(train_recognizer(found.vectors[named], [str(names[place]) for place in named]),
+                            out / line["folder"] / "people.npz", model=people_model(found.kind))
         told_too = ""
         if sidecars:
             written = write_people(named_boxes(out / line["folder"]), "sidecars")
@@ -166,7 +168,7 @@ class PeopleActions(FaceActions):
         every = [image for image in sorted(faces) if image not in ignored]
         names = dict(zip(every, tree.people(every), strict=True))
         asked = set(wanted)
-        used, vectors = self.data.vectors(self.face_vectors(), [image for image in every
+        used, vectors = self.data.vectors(self.face_vectors().id, [image for image in every
                                                                 if image in asked or names[image] is not None])
         return service.recognize_faces(
             used, vectors, [faces[image] for image in used], self.data.language(), wanted=asked, method=method,
@@ -179,10 +181,13 @@ class PeopleActions(FaceActions):
 
     def scan_imported(self, _folder: int | None) -> None:
         """After an import: scan what is new where the setting says so, then ask who is on it."""
-        selection = self.data.sha1s(None)
-        if self.params.scan_on_import and self.data.unscanned(selection):
+        if not self.params.scan_on_import:
+            return
+        # Photos that another model has read are not read again because others came.
+        new = self.data.unscanned(self.data.sha1s(None))
+        if new:
             before = set(self.data.faces())
-            self.scan(selection, then=lambda: self._recognize_new(before))
+            self.scan(new, then=lambda: self._recognize_new(before))
 
     def _recognize_new(self, before: set[str]) -> None:
         prop = self.tags.named(self.params.people) if self.params.people else None

@@ -6,11 +6,11 @@ from typing import Any
 from panoptic.core.plugin.plugin import APlugin
 
 from ..i18n import sentences, text
+from .crops import FaceProject
 from .database import Database
 from .image_actions import ImageActions
 from .params import Settings, checked_settings
 from .people_actions import PeopleActions
-from .project import Project
 from .tags import Tags
 
 # Every action by its id, which never changes: users' stored defaults hang on it. Where the page offers it.
@@ -42,7 +42,7 @@ class PanopticFaces(PeopleActions, ImageActions, APlugin):
         super().__init__(name=name, project=project, plugin_path=plugin_path)
         self.params = Settings()
         database = Database(project, name)
-        self.data = Project(database)
+        self.data = FaceProject(database)
         self.tags = Tags(database)
         self.log = Path(self.data_path) / "scan.log"
 

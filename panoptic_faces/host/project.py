@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +9,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from panoptic.core.databases.data.models import File, Folder, Instance, UpsertCommit
+from panoptic.core.databases.data.models import Folder
 from panoptic.core.databases.media.models import Map, Vector, VectorType
-from panoptic.core.file_source.processing import process_bytes
 
 from ..core.errors import FacesError
 from ..i18n import languages, text
-from ..services.scan import FoundFace, Photo, ScannedPhoto, in_parallel
+from ..services.scan import Photo, in_parallel
 from .database import MAX_VARIABLES, Database, exclusive
 
 CROPS_FOLDER = "faces"
@@ -32,18 +28,10 @@ ROLES = {
     "face_confidence": "number",
     "face_sharpness": "number",
     "photo_faces": "number",
+    "photo_models": "text",
 }
-
-
-@dataclass(frozen=True)
-class Renditions:
-    """A crop as the host keeps it: the SHA-1 of its file, its size and its stored sizes."""
-
-    sha1: str
-    width: int
-    height: int
-    format: str
-    images: list[tuple[int, bytes]]
+# Between the models that read a photo.
+MODELS_SEPARATOR = " | "
 
 
 @dataclass(frozen=True)
@@ -112,9 +100,15 @@ class Project:
         """Photos whose faces were counted."""
         return set(self._values("photo_faces"))
 
-    def unscanned(self, sha1s: Iterable[str]) -> list[str]:
-        """Those of the images that are photos whose faces were not counted yet."""
-        done = self.scanned() | set(self._values("face_photo_sha1"))
+    def unscanned(self, sha1s: Iterable[str], model: str | None = None) -> list[str]:
+        """Those of the images that are photos whose faces were not read yet by a model; by none, where it is None."""
+        read_by = self._values("photo_models")
+        folder = self.crops_folder()
+        done = {sha1 for sha1, models in read_by.items()
+                if model is None or model in str(models).split(MODELS_SEPARATOR)}
+        done |= set(self._values("face_photo_sha1"))
+        # A crop that a new import of the folder brought back without what was known of it is no photo.
+        done |= {file.sha1 for file in self._host.get_files(folder_id=folder.id)} if folder else set()
         return [sha1 for sha1 in sha1s if sha1 not in done]
 
     def faces(self) -> dict[str, FaceRecord]:
@@ -133,6 +127,11 @@ class Project:
         if known is None:
             return {}
         return self._database.values(known)
+
+    def crops_folder(self) -> Folder | None:
+        """The folder of face crops, where there is one."""
+        path = str(self._host.base_path.resolve() / CROPS_FOLDER)
+        return next((folder for folder in self._host.get_folders() if folder.path == path), None)
 
     # ---- properties
 
@@ -241,147 +240,7 @@ class Project:
         made = self._host.upsert_map(Map(known, source, name, "sha1", len(points), flat))
         return {"id": int(made.id), "source": source, "name": name, "key": "sha1", "count": len(points), "data": flat}
 
-    # ---- faces in
-
-    def rendered(self, crop: bytes) -> Renditions:
-        """The sizes of a crop that the host wants; may be called from any thread."""
-        done = process_bytes(crop, self._kinds)
-        return Renditions(done["sha1"], done["width"], done["height"], done["format"], done["images"])
-
-    @property
-    def erasures(self) -> int:
-        """How often faces were erased; see ``add_faces``."""
-        return self._database.guard.erasures
-
-    def check_not_erased(self, since: int) -> None:
-        """Raise FacesError ``faces_forgotten`` where faces were erased since ``erasures`` was ``since``."""
-        if self.erasures != since:
-            raise FacesError("faces_forgotten")
-
-    @exclusive
-    def add_faces(self, batch: Sequence[tuple[ScannedPhoto, Sequence[Renditions]]], type_id: int,
-                  since: int | None = None) -> None:
-        """Make the faces of scanned photos images of the project; of photos that left it meanwhile, none.
-
-        Whatever moment the machine stops at, no crop or rendition is there without its provenance, and a photo is
-        marked as scanned only once all its faces are there: a new scan completes it, writing the same again.
-        since: the ``erasures`` when the scan was asked for; raises FacesError ``faces_forgotten``.
-        """
-        if since is not None:
-            self.check_not_erased(since)
-        living = self._database.living()
-        batch = [(scanned, renditions) for scanned, renditions in batch if scanned.photo.sha1 in living]
-        faces = [(scanned.photo, number, face, rendition) for scanned, renditions in batch
-                 for number, (face, rendition) in enumerate(zip(scanned.faces, renditions, strict=True), 1)]
-        if faces:
-            folder = self._crops_folder()
-            names = [crop_name(photo, number) for photo, number, _, _ in faces]
-            for name, (_, _, face, _) in zip(names, faces, strict=True):
-                _write_whole(Path(folder.path) / name, face.crop)
-            self._record(_provenance(faces))
-            self._database.add_renditions((kind, rendition.sha1, data) for *_, rendition in faces
-                                          for kind, data in rendition.images)
-            self._add_images(folder, names, [rendition for *_, rendition in faces])
-            self._host.upsert_vectors([Vector(type_id, rendition.sha1, face.vector)
-                                       for _, _, face, rendition in faces])
-        self._record({"photo_faces": {scanned.photo.sha1: len(scanned.faces) for scanned, _ in batch
-                                      if scanned.error is None}})
-
-    def _record(self, values: Mapping[str, dict[str, Any]]) -> None:
-        properties = self._properties()
-        self._database.write_values({properties[role]: by_sha1 for role, by_sha1 in values.items()})
-
-    def crops_folder(self) -> Folder | None:
-        """The folder of face crops, where there is one."""
-        path = str(self._host.base_path.resolve() / CROPS_FOLDER)
-        return next((folder for folder in self._host.get_folders() if folder.path == path), None)
-
-    def _crops_folder(self) -> Folder:
-        path = self._host.base_path.resolve() / CROPS_FOLDER
-        path.mkdir(parents=True, exist_ok=True)
-        found = self.crops_folder()
-        if found is not None:
-            return found
-        local = next(source for source in self._host.get_file_sources() if source.dtype == "local")
-        folder_id = self._database.allocate("folders", 1)[0]
-        folder = Folder(id=folder_id, source_id=local.id, path=str(path), parent=None,
-                        name=text("folder.faces", self.language()))
-        self._host.apply_upsert_commit(UpsertCommit(folders={folder_id: folder}))
-        return folder
-
-    def _add_images(self, folder: Folder, names: Sequence[str], renditions: Sequence[Renditions]) -> None:
-        there = {file.name for file in self._host.get_files(folder_id=folder.id, name=list(names))}
-        new = [(name, rendition) for name, rendition in zip(names, renditions, strict=True) if name not in there]
-        files = self._database.allocate("files", len(new))
-        instances = self._database.allocate("instances", len(new))
-        commit = UpsertCommit()
-        for (name, rendition), file_id, instance_id in zip(new, files, instances, strict=True):
-            commit.files[file_id] = File(id=file_id, name=name, folder_id=folder.id, sha1=rendition.sha1,
-                                         width=rendition.width, height=rendition.height, format=rendition.format)
-            commit.instances[instance_id] = Instance(id=instance_id, file_id=file_id, sha1=rendition.sha1)
-        self._host.apply_upsert_commit(commit)
-
-    # ---- faces out
-
-    @exclusive
-    def forget_faces(self) -> dict[str, int]:
-        """Erase every crop, vector and face property, on disk too; how many of each.
-
-        Stopped at whatever moment, it is finished by a second run, or undone by a new scan.
-        """
-        self._database.guard.erasures += 1
-        crops = list(self._values("face_photo_sha1"))
-        properties = self.known_properties()
-        # First the marks of the scanned photos, so that a scan would look at them again.
-        self._database.erase_values([known for role, known in properties.items() if role == "photo_faces"])
-        vectors = 0
-        for kind in self._host.get_vector_types(source=self._database.plugin):
-            if kind.params.get("subject") == "face":
-                vectors += len(self._host.get_vectors(kind.id))
-                self._database.erase_vectors(kind.id)
-        folder = self.crops_folder()
-        self._database.erase_images([folder.id] if folder else [], crops)
-        self._database.erase_values(list(self.known_properties().values()))
-        self._database.remember("properties", {})
-        files = self._erase_files()
-        self._database.compact_files()
-        return {"faces": len(crops), "vectors": vectors, "properties": len(properties), "files": files}
-
-    def _erase_files(self) -> int:
-        """Crops, and the sheets of thumbnails of all images, which the host draws anew for its maps."""
-        crops = self._host.base_path / CROPS_FOLDER
-        files = len(list(crops.glob("*.jpg")))
-        for folder in (crops, self._host.base_path / "atlas"):
-            if folder.exists():
-                shutil.rmtree(folder)
-        return files
-
-
-def crop_name(photo: Photo, number: int) -> str:
-    """The file name of a photo's crop: readable, safe on every system, and never that of another photo."""
-    stem = os.path.splitext(photo.name.rsplit("/", 1)[-1])[0]
-    safe = re.sub(r"[^\w .()-]", "_", stem).strip(" .")[:60]
-    return f"{safe or 'photo'}-{photo.sha1[:12]}-{number}.jpg"
-
-
-def _provenance(faces: Iterable[tuple[Photo, int, FoundFace, Renditions]]) -> dict[str, dict[str, Any]]:
-    values: dict[str, dict[str, Any]] = {role: {} for role in ROLES if role.startswith("face_")}
-    for photo, _, face, rendition in faces:
-        values["face_photo"][rendition.sha1] = photo.name
-        values["face_photo_sha1"][rendition.sha1] = photo.sha1
-        values["face_box"][rendition.sha1] = " ".join(str(side) for side in face.box)
-        values["face_size"][rendition.sha1] = face.size
-        values["face_confidence"][rendition.sha1] = round(face.confidence, 3)
-        values["face_sharpness"][rendition.sha1] = round(face.sharpness, 1)
-    return values
-
 
 def _box(written: str) -> tuple[int, int, int, int]:
     x, y, width, height = (int(side) for side in (written or "0 0 0 0").split())
     return x, y, width, height
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    part = path.with_suffix(".part")
-    part.write_bytes(data)
-    os.replace(part, path)

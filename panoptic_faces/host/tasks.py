@@ -18,8 +18,9 @@ from ..core.errors import FacesError
 from ..i18n import text
 from ..services.faults import is_reachable, obstacle
 from ..services.images import VectorsOf
-from ..services.scan import FaceScanner, Photo, ScannedPhoto, in_parallel
-from .project import Project, Renditions
+from ..services.scan import PHOTOS_AT_ONCE, FaceScanner, Photo, in_parallel
+from .crops import FaceProject, PhotoFaces
+from .project import Project
 
 logger = logging.getLogger(__name__)
 
@@ -163,17 +164,22 @@ def _folder(photo: Photo) -> Path | None:
     return photo.source.parent if isinstance(photo.source, Path) else None
 
 
-class DetectFacesTask(PhotosTask[tuple[ScannedPhoto, list[Renditions]]]):
-    """Finds the faces of photos; crops and scanned photos of the selection are passed over.
+class DetectFacesTask(PhotosTask[PhotoFaces]):
+    """Finds the faces of photos; crops, and photos that the same model has read, are passed over.
 
-    make_scanner: gives the scanner and the id of its vectors' type; it may raise FacesError. then: called once the
-    scan has ended by itself.
+    make_scanner: gives the scanner and the id of its vectors' type; it may raise FacesError. model: what reads the
+    faces, as the project notes it. then: called once the scan has ended by itself.
     """
 
-    def __init__(self, project: Project, make_scanner: Callable[[], tuple[FaceScanner, int]], sha1s: list[str],
-                 log: Path, then: Callable[[], None] | None = None) -> None:
+    _project: FaceProject
+
+    photos_at_once = PHOTOS_AT_ONCE
+
+    def __init__(self, project: FaceProject, make_scanner: Callable[[], tuple[FaceScanner, int]], model: str,
+                 sha1s: list[str], log: Path, then: Callable[[], None] | None = None) -> None:
         super().__init__(project, "task.detect_faces", sha1s, log)
         self._make_scanner = make_scanner
+        self._model = model
         self._then = then
         self._faces = 0
         self._type = 0
@@ -183,21 +189,21 @@ class DetectFacesTask(PhotosTask[tuple[ScannedPhoto, list[Renditions]]]):
 
     def missing(self, sha1s: list[str]) -> list[str]:
         self._project.check_not_erased(self._since)
-        return self._project.unscanned(sha1s)
+        return self._project.unscanned(sha1s, self._model)
 
     def prepare(self) -> Callable[[Sequence[Photo]], list[Any]]:
         scanner, self._type = self._make_scanner()
+        known = self._project.known_faces()
 
         def work(photos: Sequence[Photo]) -> list[Any]:
-            scans = [scanner(photo) for photo in photos]
-            return [(scan.photo, (scan, [self._project.rendered(face.crop) for face in scan.faces]), scan.error)
-                    for scan in scans]
+            return [(scan.photo, None if scan.error else known.placed(scan, self._model, self._project.rendered),
+                     scan.error) for scan in scanner.scan(photos)]
         return work
 
-    def write(self, done: list[Outcome[tuple[ScannedPhoto, list[Renditions]]]]) -> None:
-        scans = [scan for _, scan, _ in done if scan is not None]
-        self._project.add_faces(scans, self._type, self._since)
-        self._faces += sum(len(renditions) for _, renditions in scans)
+    def write(self, done: list[Outcome[PhotoFaces]]) -> None:
+        scanned = [faces for _, faces, _ in done if faces is not None]
+        self._project.add_faces(scanned, self._type, self._since)
+        self._faces += sum(len(faces.new) + len(faces.again) for faces in scanned)
 
     def told(self) -> str:
         return text("task.faces_found", self._language, count=self._faces)

@@ -15,8 +15,8 @@ from ..core.errors import FacesError
 from ..i18n import text
 from ..models import clip, images
 from ..services.images import VectorsOf, vectors_of_photos
+from .crops import FaceProject
 from .params import Device, ImageModel, Settings, explained, words
-from .project import Project
 from .results import told
 from .tags import Tags
 from .tasks import ComputeVectorsTask
@@ -31,7 +31,7 @@ class VectorActions:
     project: Any
     params: Settings
     name: str
-    data: Project
+    data: FaceProject
     tags: Tags
     log: Path
 
@@ -56,9 +56,9 @@ class VectorActions:
         """After an import: compute the vectors of what is new where the setting says so."""
         if not self.params.vectors_on_import:
             return
-        if not self.data.own_image_vectors():
+        if not self.data.own_vectors(of_faces=False):
             self.data.vector_type(images.IMAGE_MODELS[images.VISUAL]("", "", ""), create=True)
-        for kind in self.data.own_image_vectors():
+        for kind in self.data.own_vectors(of_faces=False):
             # A scan that was queued before adds faces until then, so what is missing is told when the task starts.
             self._compute(kind, None)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .scan import IMAGE_DESCRIPTION
 
 Box = tuple[int, int, int, int]
 
@@ -29,6 +33,19 @@ def match_faces(found: Sequence[Box], known: Sequence[Box]) -> list[int | None]:
         if overlap[row, column] > 0:
             partner[row] = int(column)
     return partner
+
+
+def provenance_of(crop: Path) -> tuple[str, Box] | None:
+    """What the file of a crop tells, see ``cut_out``: its photo's SHA-1, its box; None where it tells nothing."""
+    from PIL import Image
+
+    try:
+        with Image.open(crop) as image:
+            told = json.loads(image.getexif()[IMAGE_DESCRIPTION])
+        x, y, width, height = told["box"]
+        return str(told["sha1"]), (int(x), int(y), int(width), int(height))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def overlaps(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.float64]:

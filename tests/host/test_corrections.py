@@ -113,7 +113,7 @@ def test_forgetting_leaves_nothing_of_faces(scanned: Panoptic, tmp_path: Path) -
         with pytest.raises(FacesError, match="OUBLIER"):
             scanned.act("forget_faces", confirm=word)
     message = scanned.act("forget_faces", confirm="oublier")["notifs"][0]["message"]
-    assert message == f"Effacés\u00a0: {faces} visages, {faces} vecteurs, 7 propriétés, {faces} fichiers."
+    assert message == f"Effacés\u00a0: {faces} visages, {faces} vecteurs, 8 propriétés, {faces} fichiers."
 
     project = tmp_path / "project"
     assert {row[2] for row in scanned.get("/instances")} == photos
