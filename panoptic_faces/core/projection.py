@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -53,22 +55,29 @@ def _principal(rows: Points) -> NDArray[np.float64]:
     return main
 
 
+def _start(main: NDArray[np.float64]) -> Points:
+    """The two main components, from which the other methods set out, at a standard deviation of 1."""
+    two = main[:, :2] if main.shape[1] > 1 else np.pad(main, ((0, 0), (0, 1)))
+    return (two / max(float(two[:, 0].std()), 1e-12)).astype(np.float32)
+
+
 def _tsne(main: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     from sklearn.manifold import TSNE
 
     perplexity = min(30.0, (len(main) - 1) / 3)
-    start = main[:, :2] if main.shape[1] > 1 else np.pad(main, ((0, 0), (0, 1)))
-    start = start / max(float(start[:, 0].std()), 1e-12) * 1e-4
-    placed: NDArray[np.float64] = TSNE(2, perplexity=perplexity, init=start.astype(np.float32),
+    placed: NDArray[np.float64] = TSNE(2, perplexity=perplexity, init=1e-4 * _start(main),
                                        random_state=seed).fit_transform(main.astype(np.float32))
     return placed
 
 
 def _umap(main: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     try:
-        from umap import UMAP
+        with warnings.catch_warnings():
+            # It tells whoever imports it that a part of it that is not used here needs TensorFlow.
+            warnings.simplefilter("ignore", ImportWarning)
+            from umap import UMAP
     except ImportError as error:
         raise FacesError("umap_missing") from error
-    placed: NDArray[np.float64] = UMAP(n_neighbors=min(15, len(main) - 1), random_state=seed,
+    placed: NDArray[np.float64] = UMAP(n_neighbors=min(15, len(main) - 1), init=_start(main), random_state=seed,
                                        n_jobs=1).fit_transform(main.astype(np.float32))
     return placed

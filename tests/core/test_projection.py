@@ -10,7 +10,9 @@ import pytest
 from panoptic_faces.core.errors import FacesError
 from panoptic_faces.core.projection import project
 
-INSTALLED = ["pca", "tsne", *(["umap"] if importlib.util.find_spec("umap") else [])]
+UMAP = pytest.param("umap", marks=pytest.mark.skipif(importlib.util.find_spec("umap") is None,
+                                                     reason="needs the extra umap"))
+EVERY = ["pca", "tsne", UMAP]
 
 
 def islands(n: int = 90, seed: int = 0):
@@ -19,7 +21,7 @@ def islands(n: int = 90, seed: int = 0):
     return (np.eye(3, 20)[kinds] + 0.05 * random.standard_normal((len(kinds), 20))).astype(np.float32), kinds
 
 
-@pytest.mark.parametrize("method", INSTALLED)
+@pytest.mark.parametrize("method", EVERY)
 def test_islands_stay_apart(method):
     rows, kinds = islands()
     points = project(rows, method)
@@ -30,7 +32,7 @@ def test_islands_stay_apart(method):
     assert (kinds[apart.argmin(axis=1)] == kinds).all()
 
 
-@pytest.mark.parametrize("method", INSTALLED)
+@pytest.mark.parametrize("method", EVERY)
 def test_the_order_of_the_images_changes_nothing(method):
     rows, _ = islands()
     rows[5] = rows[40]
@@ -40,7 +42,7 @@ def test_the_order_of_the_images_changes_nothing(method):
     np.testing.assert_array_equal(straight[5], straight[40])
 
 
-@pytest.mark.parametrize("method", INSTALLED)
+@pytest.mark.parametrize("method", EVERY)
 @pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.ones((1, 3)), np.ones((9, 3)), np.eye(2), np.eye(7),
                                   np.array([[1.0], [-1.0]])])
 def test_small_sets(method, rows):
