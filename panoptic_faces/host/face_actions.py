@@ -15,7 +15,7 @@ from ..services import people
 from ..services.organise import Group
 from .face_models import FaceModels, noted
 from .params import Method, assignments, explained, name_of_property, whole_number
-from .results import shown, told
+from .results import Saved, shown, told
 from .tasks import DetectFacesTask
 
 AUTO = Method("auto")
@@ -51,13 +51,15 @@ class FaceActions(FaceModels):
             chosen, found.vectors, found.faces, language, people=given, within=under.name if under else "",
             method=method.value, min_size=smallest, one_per_photo=bool(one_per_photo), **settings)
         # A group that did not split is the tag that it already has.
+        changes = None
         if saved and not (under and len(groups) == 1 and not rest):
             known = {image for image, name in zip(chosen, given, strict=True) if name is not None}
-            self.tags.write(saved, {image: (group.name,) for group in groups for image in group.images
-                                    if image not in known}, under.id if under else None, read=tree)
+            changes = self.tags.write(saved, {image: (group.name,) for group in groups for image in group.images
+                                              if image not in known}, under.id if under else None, images=chosen,
+                                      read=tree)
         counts = {"photos": len(self.data.scanned()), "faces": len(chosen), "people": len(groups)}
         return shown([*groups, Group(text("group.poor_faces", language), rest), *found.others(language)], language,
-                     counts)
+                     counts, Saved(saved, changes) if changes else None)
 
     @explained
     def forget_faces(self, context: ActionContext, confirm: str = "") -> ActionResult:

@@ -10,7 +10,7 @@ from panoptic.core.databases.data.models import Property
 from panoptic.models.action_models import ActionContext, ActionResult, FilePath, FolderPath, NotifType, PropertyId
 
 from ..core.errors import FacesError
-from ..i18n import languages, text
+from ..i18n import text
 from ..services import people as service
 from ..services.organise import Group
 from .face_actions import FaceActions
@@ -59,7 +59,7 @@ class PeopleActions(FaceActions):
         found = self.faces_among(context)
         chosen = found.crops
         named = self.tags.tree(self._people(people)).people(chosen)
-        different = self.tags.tree(self.tags.ensure(text("property.different", language)))
+        different = self.tags.tree(self.tags.different())
         asked, rest = service.questions(
             chosen, found.vectors, found.faces, language, people=named,
             different={image: set(different.carried.get(image, ())) for image in chosen})
@@ -72,8 +72,7 @@ class PeopleActions(FaceActions):
     def confirm_people(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
         language = self.data.language()
         prop = self._people(people)
-        waiting = next((found for found in (self.tags.named(text("property.to_confirm", code))
-                                            for code in languages()) if found), None)
+        waiting = self.tags.to_confirm()
         tree = self.tags.tree(waiting)
         chosen = [image for image in self.data.sha1s(context.instance_ids) if tree.carried.get(image)]
         if waiting is None or not chosen:
@@ -176,8 +175,10 @@ class PeopleActions(FaceActions):
 
     def _ask_to_confirm(self, new: Mapping[str, str]) -> None:
         if new:
-            self.tags.write(text("property.to_confirm", self.data.language()),
-                            {image: (name,) for image, name in new.items()})
+            waiting = self.tags.to_confirm()
+            name = waiting.name if waiting else text("property.to_confirm", self.data.language())
+            self.tags.write(name, {image: (person,) for image, person in new.items()}, images=list(new),
+                            read=self.tags.tree(waiting), again=True)
 
     def scan_imported(self, _folder: int | None) -> None:
         """After an import: scan what is new where the setting says so, then ask who is on it."""

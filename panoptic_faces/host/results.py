@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from starlette.responses import Response
 
 from ..i18n import text
 from ..services.organise import Group
+from ..services.saving import Changes
 
 
 class Answer(ActionResult, Response):
@@ -26,9 +28,30 @@ class Answer(ActionResult, Response):
         Response.__init__(self, msgspec.json.encode(result), media_type="application/json")
 
 
-def shown(groups: Sequence[Group], language: str, value: dict[str, Any] | None = None) -> ActionResult:
-    """Groups for the page; the empty ones are left out."""
-    return ActionResult(groups=[_group(group, language) for group in groups if group.images], value=value)
+@dataclass(frozen=True)
+class Saved:
+    """The property that groups were saved in again, and what changed there."""
+
+    name: str
+    changes: Changes
+
+    def sentence(self, language: str) -> str:
+        told_all = text("notif.saved", language, name=self.name, **self.counts())
+        moves = text("notif.moves", language, moves=self.changes.named_moves()) if self.changes.moves else ""
+        return f"{told_all} {moves}".strip()
+
+    def counts(self) -> dict[str, int]:
+        return {"kept": self.changes.kept, "moved": self.changes.moved, "new": self.changes.new,
+                "gone": self.changes.gone}
+
+
+def shown(groups: Sequence[Group], language: str, value: dict[str, Any] | None = None, saved: Saved | None = None
+          ) -> ActionResult:
+    """Groups for the page; the empty ones are left out. saved: what a second run changed in a property."""
+    result = told(NotifType.INFO, saved.sentence(language), language) if saved else ActionResult()
+    result.groups = [_group(group, language) for group in groups if group.images]
+    result.value = value if saved is None else {**(value or {}), "saved": saved.counts()}
+    return result
 
 
 def told(kind: NotifType, sentence: str, language: str) -> ActionResult:

@@ -10,6 +10,7 @@ from panoptic.core.databases.entity_schema import OP_CREATE
 
 from ..core.errors import FacesError
 from ..i18n import languages, text
+from ..services.saving import Changes, compare_tags, tags_again
 from ..services.tags import ExistingTag, Path, TagTree, mirrored, place_tags, plain, retagged
 from .database import Database, exclusive
 
@@ -86,6 +87,19 @@ class Tags:
             self._host.apply_upsert_commit(UpsertCommit(properties={found.id: found}))
         return found
 
+    def to_confirm(self) -> Property | None:
+        """The property of faces that wait to be confirmed, in whatever language it was made."""
+        return self._in_any_language("property.to_confirm")
+
+    def different(self) -> Property:
+        """The property of groups that are known to be different people, made where it is missing."""
+        return (self._in_any_language("property.different")
+                or self.ensure(text("property.different", self._database.language())))
+
+    def _in_any_language(self, key: str) -> Property | None:
+        names = [text(key, code) for code in (self._database.language(), *languages())]
+        return next((found for found in map(self.named, dict.fromkeys(names)) if found), None)
+
     @exclusive
     def move(self, source: Property, target: Property, names: Mapping[str, str]) -> None:
         """Give images the tags of these names in one property and take all of theirs in another, in one commit."""
@@ -118,14 +132,17 @@ class Tags:
         return len(changed)
 
     @exclusive
-    def write(self, name: str, paths: Mapping[str, Path], under: int | None = None, *,
-              further: Sequence[Mapping[str, Path]] = (), read: TagTree | None = None) -> None:
-        """Give each image the tag at the end of its path of names, in one commit.
+    def write(self, name: str, paths: Mapping[str, Path], under: int | None = None, *, images: Sequence[str],
+              read: TagTree, further: Sequence[Mapping[str, Path]] = (), again: bool = False,
+              one: bool = False) -> Changes | None:
+        """Give each image the tag at the end of its path of names, in one commit; what changed since an earlier run.
 
-        paths: image → names from the top tag down. under: the tag below which the paths hang. further: more tags
-        of the images, given where the property holds several. The property is made where it is missing, and tags
-        that exist are used again. Images that left the project meanwhile get none.
-        read: the tags when the groups were made; images whose tags were changed since keep those.
+        paths: image → names from the top tag down. under: the tag below which the paths hang. images: those of the
+        run. read: the tags when the groups were made; images whose tags were changed since keep those, and images
+        that left the project get none. further: more tags of the images, given where the property holds several.
+        again: the tags that an earlier run gave go where this one gives others or none; a person's stay. one: an image
+        that a person gave a tag is left as it is.
+        The property is made where it is missing, and tags that exist are used again.
         """
         commit = UpsertCommit()
         prop = self.named(name)
@@ -133,9 +150,11 @@ class Tags:
             prop = self._new_property(name)
             commit.properties[prop.id] = prop
         tree = self.tree(prop)
-        living = self._database.living()
-        if read is not None:
-            living = {image for image in living if tree.carried.get(image) == read.carried.get(image)}
+        living = {image for image in self._database.living() if tree.carried.get(image) == read.carried.get(image)}
+        own = self._database.own_tags(prop.id) if again and tree.carried else set()
+        if one:
+            living -= {image for image, has in tree.carried.items()
+                       if any((image, tag) not in own and tag != under for tag in has)}
         single = prop.dtype == "tag"
         layers = [{image: path for image, path in layer.items() if image in living}
                   for layer in ([paths] if single else [paths, *further])]
@@ -143,11 +162,14 @@ class Tags:
                                      allocate=lambda count: self._database.allocate("tags", count))
         for tag in missing:
             commit.tags[tag.id] = _made(tag, prop)
-        values: dict[str, list[int]] = {}
-        for layer in layers:
-            wanted = {sha1: placed[path] for sha1, path in layer.items()}
-            values |= retagged({**tree.carried, **values}, wanted, under, single=single)
-        self._database.write_values({prop.id: values}, commit)
+        before: dict[str, Sequence[int]] = {image: tree.carried.get(image, ()) for image in images if image in living}
+        after = tags_again(before, [{image: placed[path] for image, path in layer.items()} for layer in layers], tree,
+                           under=under, own=own, single=single)
+        self._database.write_values({prop.id: {image: has for image, has in after.items()
+                                               if set(has) != set(before[image])}}, commit)
+        kept = {image: tree.carried[image] for image in images if image in tree.carried}
+        names = {**tree.displayed(), **{tag.id: tag.name for tag in missing}}
+        return compare_tags(images, kept, {**kept, **after}, names) if kept else None
 
     def _new_property(self, name: str) -> Property:
         new_id = self._database.allocate("properties", 1)[0]

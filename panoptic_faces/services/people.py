@@ -113,6 +113,9 @@ def questions(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequen
     groups, _ = group_faces(images, vectors, faces, language, people=people)
     place = {image: number for number, group in enumerate(groups) for image in group.images}
     labels = np.array([place.get(image, NOISE) for image in images])
+    members: dict[int, list[int]] = {}
+    for index, label in enumerate(labels.tolist()):
+        members.setdefault(label, []).append(index)
     photos = [face.photo_sha1 for face in faces]
     marked: dict[int, set[int]] = {}
     for image, marks in different.items():
@@ -123,8 +126,7 @@ def questions(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequen
               for a, b, sure in suggest_merges(vectors, labels, groups=photos, not_same=not_same or None)]
     splits = []
     for label, part, sure in suggest_splits(vectors, labels, groups=photos):
-        halves = [[image for image, inside in zip(images, part, strict=True) if inside == half
-                   and place.get(image) == label] for half in (False, True)]
+        halves = [[images[index] for index in members[label] if bool(part[index]) == half] for half in (False, True)]
         splits.append((sure, [(text("group.part", language, name=groups[label].name, part=half), images_of)
                               for half, images_of in enumerate(halves, 1)], {label}))
     asked: set[int] = set()
