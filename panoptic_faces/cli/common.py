@@ -127,6 +127,17 @@ def sources(**settings: Any) -> Callable[[Command], Command]:
     return click.argument("photos", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), **settings)
 
 
+class Address(click.Path):
+    """A file or folder that exists, or an address or pattern for fsspec, as a text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if "://" in value or "*" in value else str(super().convert(value, param, ctx))
+
+
+def scheduler_option(command: Command) -> Command:
+    return click.option("--scheduler", metavar="ADDRESS", help=say("scheduler"))(command)
+
+
 def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help=say("json"))(command)
 

@@ -1,0 +1,1 @@
+"""Archives of millions of photos: the work of ``services`` cut into pieces that Dask gives to many machines."""
