@@ -14,6 +14,8 @@ from .kmeans import kmeans, means
 from .types import Clustering
 
 CHOOSE = -1
+# Halving a million images each time, no more levels are of use.
+MAX_LEVELS = 20
 CRITERION = "mean silhouette (cosine) of the cuts of an average-linkage tree"
 
 
@@ -43,15 +45,15 @@ def cluster_levels(vectors: ArrayLike, n_clusters: int = 10, levels: int = 2, *,
                    ) -> tuple[Clustering, ...]:
     """A hierarchy at once: each level cuts every group of the one before with :func:`cluster_images`.
 
-    levels: 1 or more. Returns one Clustering per level, the coarsest first; ``notes["parents"]`` (clusters,)
+    levels: 1 … ``MAX_LEVELS``. Returns one Clustering per level, the coarsest first; ``notes["parents"]`` (clusters,)
     int64 gives the group of the level before that each group lies in. A group with fewer than two images for
     each part asked stays whole.
 
     Raises FacesError: ``levels``, and those of :func:`cluster_images`.
     """
     depth = _whole(levels)
-    if depth is None or depth < 1:
-        raise FacesError("levels", got=repr(levels))
+    if depth is None or not 1 <= depth <= MAX_LEVELS:
+        raise FacesError("levels", most=MAX_LEVELS, got=repr(levels)[:80])
     found = [cluster_images(vectors, n_clusters, seed=seed)]
     unit = unit_rows(vectors)
     k = found[0].parameters["n_clusters"]

@@ -168,7 +168,7 @@ def test_levels_are_nested(k):
     assert len(cluster_levels(rows, 3, 2)[1]) == 9
 
 
-@pytest.mark.parametrize("levels", [0, -1, "", 1.5])
+@pytest.mark.parametrize("levels", [0, -1, "", 1.5, 21, 10**9])
 def test_a_wrong_number_of_levels_gets_a_sentence(levels):
     with pytest.raises(FacesError) as error:
         cluster_levels(np.eye(4), 2, levels)
