@@ -38,7 +38,7 @@ class ImageActions(LookupActions):
         if saved:
             tree = self.tags.tree(self.tags.named(saved))
             under = tree.shared(chosen)
-            groups, paths = self._named_again(groups, paths, tree, under.id if under else None)
+            groups, paths = self._named_again(groups, paths, saved, tree, under.id if under else None)
             done = self._saved(saved, paths, chosen, tree, under.id if under else None, one=True)
         inside = set(chosen)
         rest = [image for image in images if image not in inside]
@@ -63,7 +63,7 @@ class ImageActions(LookupActions):
             kinds = {text(key, code, number="") for key in ("group.copies", "group.duplicates") for code in languages()}
             paths: dict[str, Path] = {image: (group.name,) for group in groups for image in group.images}
             tree = self.tags.tree(self.tags.named(saved))
-            groups, paths = self._named_again(groups, paths, tree, None, kinds)
+            groups, paths = self._named_again(groups, paths, saved, tree, None, kinds)
             done = self._saved(saved, paths, chosen, tree, one=True)
         if not groups:
             return told(NotifType.INFO, text("notif.no_duplicates", language), language)
@@ -103,10 +103,10 @@ class ImageActions(LookupActions):
         return shown([*groups, Group(text("group.no_tag", language), rest)], language,
                      {"images": len(chosen), "groups": len(groups), "untagged": len(rest)}, done)
 
-    def _named_again(self, groups: list[Group], paths: dict[str, Path], tree: TagTree, under: int | None,
+    def _named_again(self, groups: list[Group], paths: dict[str, Path], saved: str, tree: TagTree, under: int | None,
                      apart: Collection[str] = ()) -> tuple[list[Group], dict[str, Path]]:
         """Groups, and the paths of their images, under the names that they were saved under before."""
-        names = names_again(paths, tree, under, apart=apart)
+        names = names_again(paths, tree, under, self.tags.own(saved), apart=apart)
         return ([replace(group, name=names[paths[group.images[0]]][-1]) for group in groups],
                 {image: names[path] for image, path in paths.items()})
 

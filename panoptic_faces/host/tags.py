@@ -53,11 +53,12 @@ class Tags:
         The page sends its first property, which holds no tags, where none was chosen.
         Raises FacesError ``people_property``.
         """
-        there = {prop.id: prop for prop in self._host.get_properties()}
-        if self.is_chosen(property_id) or (property_id not in (None, "") and property_id not in there):
+        there = self._host.get_properties()
+        if self.is_chosen(property_id) or (property_id not in (None, "")
+                                           and all(prop.id != property_id for prop in there)):
             return self.chosen(property_id)
         named = self.named(setting) if setting else None
-        candidates = [named] if named else [prop for prop in there.values() if _holds_tags(prop)
+        candidates = [named] if named else [prop for prop in there if _holds_tags(prop)
                                             and prop.name not in AUXILIARY]
         if len(candidates) != 1:
             raise FacesError("people_property")
@@ -86,6 +87,11 @@ class Tags:
             found = self._new_property(name)
             self._host.apply_upsert_commit(UpsertCommit(properties={found.id: found}))
         return found
+
+    def own(self, name: str) -> set[tuple[str, int]]:
+        """The image and tag of every tag of a property that the plugin gave, and not a person."""
+        prop = self.named(name)
+        return self._database.own_tags(prop.id) if prop else set()
 
     def to_confirm(self) -> Property | None:
         """The property of faces that wait to be confirmed, in whatever language it was made."""

@@ -67,22 +67,26 @@ def tags_again(before: Mapping[str, Sequence[int]], layers: Sequence[Mapping[str
     return after
 
 
-def names_again(paths: Mapping[str, Path], tree: TagTree, under: int | None, *, apart: Collection[str] = ()
-                ) -> dict[Path, Path]:
+def names_again(paths: Mapping[str, Path], tree: TagTree, under: int | None, own: Collection[tuple[str, int]], *,
+                apart: Collection[str] = ()) -> dict[Path, Path]:
     """The path of names under which each path is saved again, so that what is the same group keeps its name.
 
     paths: image → names from the top tag down. tree, under: the tags there are, and that below which the paths hang.
-    On each level a group takes the name of the tag that more than half of its images carry, or that has more than
-    half of its images in the group; the largest intersections choose first, and no tag is taken twice. The other groups
-    keep their names, or get the next free number where a tag that is not theirs bears it. apart: beginnings of names
-    that say different things, so that no group takes the other's.
+    own: image and tag of what an earlier run gave; what a person put under a tag does not name groups. On each level a
+    group takes the name of the tag that more than half of its images carry, or that has more than half of its images
+    in the group; the largest intersections choose first, and no tag is taken twice. The other groups keep their names,
+    or get the next free number where a tag that is not theirs bears it. apart: beginnings of names that say different
+    things, so that no group takes the other's.
     """
     found: dict[Path, Path] = {}
     members: dict[Path, list[str]] = {}
     for image, path in paths.items():
         for depth in range(1, len(path) + 1):
             members.setdefault(path[:depth], []).append(image)
-    carried = {image: tree.with_ancestors(tree.carried.get(image, ())) for image in tree.carried}
+    carried = {image: tree.with_ancestors(tag for tag in has if (image, tag) in own)
+               for image, has in tree.carried.items()}
+    staying = tree.with_ancestors(tag for image, has in tree.carried.items() for tag in has
+                                  if image not in paths or (image, tag) not in own)
     tags: dict[Path, int | None] = {(): under}
     below: dict[Path, list[Path]] = {}
     for path in sorted(members, key=lambda path: (len(path), natural(path[-1]))):
@@ -94,8 +98,8 @@ def names_again(paths: Mapping[str, Path], tree: TagTree, under: int | None, *, 
                     and (above is not None or not parent)}
         taken = _taken({path: members[path] for path in groups}, siblings, carried, apart)
         tags |= taken
-        # A tag all of whose images are in this run, none of them under its name any more, is free to be used.
-        busy = set(taken.values()).union(*(has for image, has in carried.items() if image not in paths))
+        # A tag all of whose images leave it in this run is free to be used.
+        busy = staying.union(tag for tag in taken.values() if tag is not None)
         used = {name for tag, name in siblings.items() if tag in busy}
         last: dict[str, int] = {}
         for path in groups:

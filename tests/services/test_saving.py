@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from panoptic_faces.services.saving import compare_tags, names_again, tags_again
-from panoptic_faces.services.tags import ExistingTag, TagTree
+from panoptic_faces.services.tags import ExistingTag, Path, TagTree
 
 TAGS = {1: ExistingTag(1, "Groupe 1"), 2: ExistingTag(2, "Paysages"), 3: ExistingTag(3, "Groupe 3"),
         4: ExistingTag(4, "Paysages.1", (2,))}
@@ -11,6 +13,12 @@ TAGS = {1: ExistingTag(1, "Groupe 1"), 2: ExistingTag(2, "Paysages"), 3: Existin
 
 def tree(**carried: list[int]) -> TagTree:
     return TagTree(TAGS, carried)
+
+
+def again(paths: dict[str, Path], known: TagTree, under: int | None = None, by_hand: str = "", **settings: Any
+          ) -> dict[Path, Path]:
+    own = {(image, tag) for image, has in known.carried.items() for tag in has if image not in by_hand}
+    return names_again(paths, known, under, own, **settings)
 
 
 def test_what_moved_is_counted_and_named() -> None:
@@ -34,7 +42,7 @@ def test_the_same_groups_keep_their_names_in_whatever_order() -> None:
     known = tree(a=[1], b=[1], c=[2], d=[2], e=[3])
     paths = {"a": ("Groupe 2",), "b": ("Groupe 2",), "c": ("Groupe 1",), "d": ("Groupe 1",), "e": ("Groupe 3",),
              "f": ("Groupe 1",)}
-    assert names_again(paths, known, None) == {("Groupe 2",): ("Groupe 1",), ("Groupe 1",): ("Paysages",),
+    assert again(paths, known) == {("Groupe 2",): ("Groupe 1",), ("Groupe 1",): ("Paysages",),
                                                ("Groupe 3",): ("Groupe 3",)}
 
 
@@ -42,27 +50,35 @@ def test_a_group_of_others_does_not_take_a_name_that_is_somebody_elses() -> None
     # Groupe 1 is of images that this run does not concern, Groupe 3 of nobody any more.
     known = tree(a=[1], b=[1], c=[3])
     paths = {"x": ("Groupe 1",), "c": ("Groupe 2",), "y": ("Groupe 2",), "z": ("Groupe 2",), "w": ("Groupe 2",)}
-    assert names_again(paths, known, None) == {("Groupe 1",): ("Groupe 2",), ("Groupe 2",): ("Groupe 3",)}
+    assert again(paths, known) == {("Groupe 1",): ("Groupe 2",), ("Groupe 2",): ("Groupe 3",)}
     alone = {"a": ("Groupe 1",), "b": ("Groupe 2",), "c": ("Groupe 2",)}
-    assert set(names_again(alone, known, None).values()) == {("Groupe 1",), ("Groupe 3",)}
+    assert set(again(alone, known).values()) == {("Groupe 1",), ("Groupe 3",)}
+
+
+def test_what_a_person_put_somewhere_does_not_name_a_group() -> None:
+    known = tree(a=[2], b=[1], c=[1])
+    paths = {"a": ("Groupe 1",), "d": ("Groupe 1",), "e": ("Groupe 1",), "b": ("Groupe 2",), "c": ("Groupe 2",)}
+    assert again(paths, known)[("Groupe 1",)] == ("Paysages",)
+    assert again(paths, known, by_hand="a") == {("Groupe 1",): ("Groupe 2",), ("Groupe 2",): ("Groupe 1",)}
+    assert again({"a": ("Groupe 1",)}, tree(a=[1], b=[1]), by_hand="ab") == {("Groupe 1",): ("Groupe 2",)}
 
 
 def test_levels_are_named_again_below_their_tags() -> None:
     known = tree(a=[4], b=[4], c=[2], d=[1])
     paths = {"a": ("Groupe 1", "Groupe 1.2"), "b": ("Groupe 1", "Groupe 1.2"), "c": ("Groupe 1", "Groupe 1.1"),
              "d": ("Groupe 2", "Groupe 2.1")}
-    assert names_again(paths, known, None) == {
+    assert again(paths, known) == {
         ("Groupe 1",): ("Paysages",), ("Groupe 1", "Groupe 1.2"): ("Paysages", "Paysages.1"),
         ("Groupe 1", "Groupe 1.1"): ("Paysages", "Paysages.2"),
         ("Groupe 2",): ("Groupe 1",), ("Groupe 2", "Groupe 2.1"): ("Groupe 1", "Groupe 1.1")}
-    assert names_again({"a": ("Groupe 1",), "b": ("Groupe 1",)}, known, 2) == {("Groupe 1",): ("Paysages.1",)}
+    assert again({"a": ("Groupe 1",), "b": ("Groupe 1",)}, known, 2) == {("Groupe 1",): ("Paysages.1",)}
 
 
 def test_numbered_names_of_two_kinds_are_two_things() -> None:
     known = TagTree({1: ExistingTag(1, "Copies exactes 1")}, {"a": [1], "b": [1]})
     paths = {"a": ("Doublons 1",), "b": ("Doublons 1",)}
-    assert names_again(paths, known, None, apart=("Copies exactes ", "Doublons "))[("Doublons 1",)] == ("Doublons 1",)
-    assert names_again(paths, known, None)[("Doublons 1",)] == ("Copies exactes 1",)
+    assert again(paths, known, apart=("Copies exactes ", "Doublons "))[("Doublons 1",)] == ("Doublons 1",)
+    assert again(paths, known)[("Doublons 1",)] == ("Copies exactes 1",)
 
 
 def test_what_an_earlier_run_gave_goes_and_what_a_person_gave_stays() -> None:
