@@ -22,12 +22,14 @@ diarization (Matějka et al. 2017, Landini et al. 2022), from which this is take
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .constraints import Bools, Faces, Ints
 from .impostors import Impostors, estimate
-from .linkage import Clusters, agglomerate
+from .linkage import Clusters, Score, agglomerate
 from .neighbors import nearest
 from .types import NOISE
 
@@ -46,6 +48,9 @@ DISCOVERY, ODDS = 0.2, 40.0
 HOPELESS = np.log(0.05)
 BLOCK = 4_000_000
 
+# (clusters, impostors, left, adults) → the adult nearest to each and the probability of being so near.
+Resemblance = Callable[[Clusters, Impostors, Ints, Ints], tuple[Ints, Floats]]
+
 
 def auto(faces: Faces) -> Ints:
     """(n,) labels of the faces; constraints hold, poor faces that nobody adopts are noise.
@@ -58,27 +63,38 @@ def auto(faces: Faces) -> Ints:
         return np.full(len(faces.atom), NOISE, dtype=np.int64)
     impostors = estimate(faces.unit, faces.photo, good)
     clusters = Clusters(faces, impostors.offset)
-    n = float(good.sum())
-
-    def score(clusters: Clusters, a: Ints, b: Ints, product: Floats) -> Floats:
-        return _score(clusters, impostors, n, a, b, product)
-
     where = np.flatnonzero(good)
     a, b, _ = nearest(faces.unit[where], NEIGHBOURS, faces.seed)
-    a, b = faces.atom[where[a]], faces.atom[where[b]]
-    for _ in range(3):
-        before = clusters.root.copy()
-        agglomerate(clusters, a, b, score)
-        if (before == clusters.root).all():
-            break
-        a, b = _beyond(clusters, good_atom)
-    for _ in range(3):
-        if not _adopt(clusters, impostors, good_atom):
-            break
+    join_and_adopt(clusters, impostors, float(good.sum()), good_atom, faces.atom[where[a]], faces.atom[where[b]])
     labels = clusters.root.copy()
     alone = ~good_atom & (np.bincount(labels, weights=good_atom, minlength=len(labels))[labels] == 0)
     labels[alone] = NOISE
     return np.asarray(labels[faces.atom], dtype=np.int64)
+
+
+def join_and_adopt(clusters: Clusters, impostors: Impostors, n: float, good: Bools, a: Ints, b: Ints,
+                   resembles: Resemblance | None = None) -> None:
+    """The three rules on clusters with the edges (a, b) of their nearest neighbours.
+
+    n: number of faces that the corpus's chances are counted with. good: (m,) atoms that may link.
+    resembles: another way to compute what :func:`resemblance` does.
+    """
+    for _ in range(3):
+        before = clusters.root.copy()
+        agglomerate(clusters, a, b, rule(impostors, n))
+        if (before == clusters.root).all():
+            break
+        a, b = _beyond(clusters, good)
+    for _ in range(3):
+        if not _adopt(clusters, impostors, good, resembles or resemblance):
+            break
+
+
+def rule(impostors: Impostors, n: float) -> Score:
+    """The first two rules as the score of a pair of clusters."""
+    def score(clusters: Clusters, a: Ints, b: Ints, product: Floats) -> Floats:
+        return _score(clusters, impostors, n, a, b, product)
+    return score
 
 
 def _score(clusters: Clusters, impostors: Impostors, n: float, a: Ints, b: Ints, product: Floats) -> Floats:
@@ -112,7 +128,7 @@ def _beyond(clusters: Clusters, good: Bools) -> tuple[Ints, Ints]:
     return np.concatenate([none, *a]), np.concatenate([none, *b])
 
 
-def _adopt(clusters: Clusters, impostors: Impostors, good: Bools) -> bool:
+def _adopt(clusters: Clusters, impostors: Impostors, good: Bools, resembles: Resemblance) -> bool:
     """Let established groups adopt the faces left over that resemble one of them as no stranger would."""
     groups = np.unique(clusters.root)
     poor = np.bincount(clusters.root, weights=good, minlength=len(good))[groups] == 0
@@ -121,7 +137,7 @@ def _adopt(clusters: Clusters, impostors: Impostors, good: Bools) -> bool:
     left = groups[(size < ESTABLISHED) | poor]
     if not len(adults) or not len(left):
         return False
-    nearest_adult, p = _resemblance(clusters, impostors, left, adults)
+    nearest_adult, p = resembles(clusters, impostors, left, adults)
     odds = clusters.size[adults].sum() / clusters.size[left].sum()
     rate = DISCOVERY * min(1.0, odds / ODDS)
     order = np.lexsort((left, p))
@@ -133,7 +149,7 @@ def _adopt(clusters: Clusters, impostors: Impostors, good: Bools) -> bool:
     return True
 
 
-def _resemblance(clusters: Clusters, impostors: Impostors, left: Ints, adults: Ints) -> tuple[Ints, Floats]:
+def resemblance(clusters: Clusters, impostors: Impostors, left: Ints, adults: Ints) -> tuple[Ints, Floats]:
     """For each group left over, the established group nearest to it, and the probability of being so near.
 
     The similarities to all the other established groups, with some draws of the corpus's impostors, are the
@@ -141,22 +157,29 @@ def _resemblance(clusters: Clusters, impostors: Impostors, left: Ints, adults: I
     """
     best, p = np.zeros(len(left), dtype=np.int64), np.ones(len(left))
     step = max(1, BLOCK // len(adults))
+    mine, theirs = _centred(clusters, left, "size"), _centred(clusters, adults, "offset")
     for start in range(0, len(left), step):
         rows = left[start : start + step]
-        product = clusters.sums[rows] @ clusters.sums[adults].T
-        product -= np.outer(clusters.offset[rows], clusters.size[adults])
-        product -= np.outer(clusters.size[rows], clusters.offset[adults])
-        cosine = product / np.sqrt(np.outer(clusters.within[rows], clusters.within[adults]))
-        allowed = np.where(clusters.forbidden_between(rows, adults), -np.inf, cosine)
+        cosine = mine[start : start + step] @ theirs.T
+        barred = clusters.forbidden_between(rows, adults)
+        allowed = np.where(barred, -np.inf, cosine) if barred.any() else cosine
         nearest_adult = allowed.argmax(axis=1)
         highest = allowed[np.arange(len(rows)), nearest_adult]
         top = np.where(np.isfinite(highest), highest, 0.0)
         others = np.isfinite(highest).astype(np.int64)
         count = len(adults) - others + COHORT_PRIOR
         mean = (cosine.sum(axis=1) - top) / count
-        square = ((cosine**2).sum(axis=1) - top**2 + COHORT_PRIOR * impostors.spread**2) / count
+        square = (np.einsum("ij,ij->i", cosine, cosine) - top**2 + COHORT_PRIOR * impostors.spread**2) / count
         spread = np.sqrt(np.maximum(square - mean**2, 1e-12))
         tail = impostors.log_tail(np.clip((highest - mean) / spread * impostors.spread, -1, 1))
         best[start : start + step] = nearest_adult
         p[start : start + step] = -np.expm1(len(adults) * np.log1p(-np.minimum(np.exp(tail), 1 - 1e-12)))
     return best, p
+
+
+def _centred(clusters: Clusters, rows: Ints, last: str) -> Floats:
+    """(len(rows), d + 2): the product of a row that ends with sizes and one that ends with offsets is their cosine."""
+    ends = [-clusters.offset[rows], -clusters.size[rows]]
+    if last == "offset":
+        ends = [clusters.size[rows], clusters.offset[rows]]
+    return np.column_stack([clusters.sums[rows], *ends]) / np.sqrt(clusters.within[rows])[:, None]

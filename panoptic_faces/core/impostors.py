@@ -17,6 +17,7 @@ Similarities = NDArray[np.float32]
 # Each face is compared with at most so many others to learn what is usual.
 REFERENCES = 1_000
 BINS = 400
+MIDDLE = (np.arange(BINS, dtype=np.float64) + 0.5) * (2 / BINS) - 1
 STEPS = 200
 # How much of a face's own deviation from the corpus is believed, and its weight against the corpus's mean.
 SHRINKAGE = 0.5
@@ -71,36 +72,68 @@ def estimate(unit: Similarities, photo: NDArray[np.int64], good: NDArray[np.bool
     for certain. A face's own mean similarity to its impostors, shrunk towards the corpus's, is the adaptive
     normalisation of speaker verification (Matějka et al. 2017) reduced to its mean.
     """
-    n, d = unit.shape
     able = np.flatnonzero(good)
-    chosen = able[np.linspace(0, len(able) - 1, min(len(able), REFERENCES)).astype(np.int64)]
-    middle: Floats = (np.arange(BINS, dtype=np.float64) + 0.5) * (2 / BINS) - 1
+    chosen = able[evenly(len(able))]
+    references = unit[chosen]
+    counts, certain = tally(unit[able], photo[able], references, np.searchsorted(able, chosen))
+    background = learn(counts, certain, len(able), unit.shape[1])
+    return Impostors(background.mean, background.spread, offsets(unit, references, chosen, background))
+
+
+@dataclass(frozen=True, eq=False)
+class Background:
+    """Mean and spread of the similarities of different people; (bins,) P(different people | similarity)."""
+
+    mean: float
+    spread: float
+    posterior: Floats
+
+
+def evenly(n: int) -> NDArray[np.int64]:
+    """Which of n faces are references."""
+    return np.linspace(0, n - 1, min(n, REFERENCES)).astype(np.int64)
+
+
+def tally(unit: Similarities, photo: NDArray[np.int64], references: Similarities, place: NDArray[np.int64]
+          ) -> tuple[Floats, Floats]:
+    """(bins,) counts of the similarities of faces to references, and of those on one photo; sums over shares of a
+    corpus are those of the corpus. place: (r,) row of each reference among these faces, −1 = elsewhere."""
     counts: Floats = np.zeros(BINS)
-    for _, block in _others(unit[able], np.searchsorted(able, chosen)):
+    for _, block in _others(unit, references, place):
         counts += np.bincount(_bins(block[block > -1.5]), minlength=BINS)
-    certain = np.bincount(_bins(_same_photo(unit[able], photo[able])), minlength=BINS).astype(np.float64)
-    mean, spread, posterior = _fit(middle, counts, certain, len(able), float(np.sqrt(3 / d)))
-    posterior[middle > mean + 3 * spread] = 0.0
-    offset = np.empty(n)
-    for start, block in _others(unit, chosen):
-        weight = np.where(block > -1.5, posterior.astype(np.float32)[_bins(block)], np.float32(0))
-        prior = PRIOR_SHARE * len(chosen)
+    return counts, np.bincount(_bins(_same_photo(unit, photo)), minlength=BINS).astype(np.float64)
+
+
+def learn(counts: Floats, certain: Floats, n: int, d: int) -> Background:
+    """What different people look like, from the tally of n faces of d dimensions."""
+    mean, spread, posterior = _fit(MIDDLE, counts, certain, n, float(np.sqrt(3 / d)))
+    posterior[mean + 3 * spread < MIDDLE] = 0.0
+    return Background(mean, spread, posterior)
+
+
+def offsets(unit: Similarities, references: Similarities, place: NDArray[np.int64], background: Background) -> Floats:
+    """(n,) each face's share of the mean, see :class:`Impostors`; place: as for ``tally``."""
+    offset = np.empty(len(unit))
+    mean, posterior = background.mean, background.posterior.astype(np.float32)
+    for start, block in _others(unit, references, place):
+        weight = np.where(block > -1.5, posterior[_bins(block)], np.float32(0))
+        prior = PRIOR_SHARE * len(references)
         own = ((weight * block).sum(axis=1) + prior * mean) / (weight.sum(axis=1) + prior)
         offset[start : start + len(block)] = mean / 2 + SHRINKAGE * (own - mean)
-    return Impostors(mean, spread, offset)
+    return offset
 
 
 def _bins(similarities: Similarities) -> NDArray[np.int32]:
     return np.clip(((similarities + 1) * np.float32(BINS / 2)).astype(np.int32), 0, BINS - 1)
 
 
-def _others(unit: Similarities, chosen: NDArray[np.int64]) -> Iterator[tuple[int, Similarities]]:
+def _others(unit: Similarities, references: Similarities, place: NDArray[np.int64]
+            ) -> Iterator[tuple[int, Similarities]]:
     """Blocks of similarities to the references; −2 where a face meets itself."""
-    references = unit[chosen]
     for start in range(0, len(unit), 4096):
         for _, block in similarity_blocks(unit[start : start + 4096], references):
-            inside = np.flatnonzero((chosen >= start) & (chosen < start + len(block)))
-            block[chosen[inside] - start, inside] = -2
+            inside = np.flatnonzero((place >= start) & (place < start + len(block)))
+            block[place[inside] - start, inside] = -2
             yield start, block
 
 

@@ -24,9 +24,11 @@ class Clusters:
     members, a face with itself included; own (m,) of the faces with themselves.
     """
 
-    def __init__(self, faces: Faces, offset: Floats) -> None:
+    def __init__(self, faces: Faces, offset: Floats, sums: Floats | None = None) -> None:
+        """offset: (n,) of the faces. sums: (m, d) of the atoms, where they are known: the vectors are not needed."""
         self.faces = faces
-        self.sums, sizes = atom_sums(faces)
+        self.sums = atom_sums(faces)[0] if sums is None else sums
+        sizes = np.bincount(faces.atom, minlength=faces.n_atoms)
         self.size = sizes.astype(np.float64)
         self.offset = np.bincount(faces.atom, weights=offset, minlength=len(sizes))
         self.own = self.size - 2 * self.offset
@@ -132,8 +134,8 @@ class Clusters:
 Score = Callable[[Clusters, Ints, Ints, Floats], Floats]
 
 
-def agglomerate(clusters: Clusters, a: Ints, b: Ints, score: Score) -> None:
-    """Join clusters along the edges (a, b), the best first, until no score is positive.
+def agglomerate(clusters: Clusters, a: Ints, b: Ints, score: Score) -> tuple[Ints, Ints]:
+    """Join clusters along the edges (a, b), the best first, until no score is positive; gives the edges left over.
 
     In a round, among the pairs whose score comes near the best one's, those join that are best for both
     sides, and with them the clusters that find their own best there: else a person of 500 faces, to whom one
@@ -156,6 +158,7 @@ def agglomerate(clusters: Clusters, a: Ints, b: Ints, score: Score) -> None:
         kept = ~stale & (scores > -np.inf)
         a, b, scores = (np.concatenate([old[kept], new])
                         for old, new in zip((a, b, scores), fresh, strict=True))
+    return a, b
 
 
 def _joins(clusters: Clusters, a: Ints, b: Ints, scores: Floats) -> tuple[Ints, Ints]:

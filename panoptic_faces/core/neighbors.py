@@ -119,11 +119,22 @@ def _index(unit: NDArray[np.float32], seed: int) -> Any:
     import faiss
 
     n, d = unit.shape
-    index: Any = faiss.IndexFlatIP(d)
-    if n > EXACT_UP_TO:
-        index = faiss.IndexIVFFlat(index, d, int(4 * np.sqrt(n)), faiss.METRIC_INNER_PRODUCT)
-        index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed + 1, 6, 48
-        index.train(unit)
-        index.nprobe = 16
+    index: Any = faiss.IndexFlatIP(d) if n <= EXACT_UP_TO else inverted(unit, n, seed)
     index.add(unit)
+    return index
+
+
+# Cells that are searched for the neighbours of a face.
+PROBES = 16
+
+
+def inverted(sample: NDArray[np.float32], n: int, seed: int) -> Any:
+    """An empty FAISS inverted file for n rows, its 4 √n cells trained on a sample of them."""
+    import faiss
+
+    d = sample.shape[1]
+    index: Any = faiss.IndexIVFFlat(faiss.IndexFlatIP(d), d, int(4 * np.sqrt(n)), faiss.METRIC_INNER_PRODUCT)
+    index.cp.seed, index.cp.niter, index.cp.max_points_per_centroid = seed + 1, 6, 48
+    index.nprobe = PROBES
+    index.train(sample)
     return index
