@@ -33,7 +33,11 @@ class FaceActions(FaceModels):
         selection = self.data.sha1s(context.instance_ids)
         if not self.data.unscanned(selection, noted(self.face_settings())):
             return told(NotifType.INFO, text("notif.all_scanned", language), language)
-        return ActionResult(task_id=self.scan(selection).id)
+        # Whoever has faces sought for the first time in a project is told what is kept, and how to erase it.
+        result = told(NotifType.INFO, text("notif.biometric", language, folder=self.data.folder), language) \
+            if self.data.is_first("biometric") else ActionResult()
+        result.task_id = self.scan(selection).id
+        return result
 
     @explained
     def cluster_faces(self, context: ActionContext, method: Method = AUTO, parameters: str = "",

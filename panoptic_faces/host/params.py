@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from panoptic.models.action_models import ActionResult, FolderPath, NotifType
-from pydantic import BaseModel, ValidationError, field_validator
+from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 
 from ..core.duplicates import LINKAGES
 from ..core.errors import FacesError
@@ -57,6 +57,12 @@ class Settings(BaseModel):
     @classmethod
     def _size(cls, value: int) -> int:
         return _within("min_face_size", value, 8, 1000)
+
+    @field_validator("weights_folder", "people", "face_model", "normalisation")
+    @classmethod
+    def _text(cls, value: str, info: ValidationInfo) -> str:
+        words(str(info.field_name), value)
+        return value
 
 
 def checked_settings(current: Settings, changes: Mapping[str, Any]) -> Settings:

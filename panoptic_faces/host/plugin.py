@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from fastapi.exceptions import HTTPException
 from panoptic.core.plugin.plugin import APlugin
 
+from ..core.errors import FacesError
 from ..i18n import sentences, text
 from .crops import FaceProject
 from .database import Database
@@ -57,7 +59,11 @@ class PanopticFaces(PeopleActions, ImageActions, APlugin):
                 param.description = text(f"action.{name}.{param.name}", language)
 
     def update_params(self, params: Any) -> Any:
-        self.params = checked_settings(self.params, params if isinstance(params, dict) else params.model_dump())
+        try:
+            self.params = checked_settings(self.params, params if isinstance(params, dict) else params.model_dump())
+        except FacesError as error:
+            # The page shows the words of this exception, and a traceback of any other.
+            raise HTTPException(422, error.sentence(self.data.language())) from error
         self.project.save_params(self.params.model_dump())
         return self.params
 

@@ -133,6 +133,12 @@ class Project:
         path = str(self._host.base_path.resolve() / CROPS_FOLDER)
         return next((folder for folder in self._host.get_folders() if folder.path == path), None)
 
+    def is_first(self, what: str) -> bool:
+        """Whether this is asked of the project for the first time; the project remembers."""
+        before = self._database.remembered("told")
+        self._database.remember("told", {**before, what: True})
+        return what not in before
+
     # ---- properties
 
     def known_properties(self) -> dict[str, int]:

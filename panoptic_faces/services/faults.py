@@ -16,6 +16,7 @@ _FAULTS: tuple[tuple[str, frozenset[int], tuple[str, ...]], ...] = (
     ("drive_gone", frozenset({errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ENODEV, errno.ENXIO, errno.ETIMEDOUT,
                               errno.ENOTCONN, getattr(errno, "ESTALE", -1), getattr(errno, "EHOSTDOWN", -1),
                               getattr(errno, "EREMOTEIO", -1)}), ("disk i/o error", "unable to open database")),
+    ("path_refused", frozenset({errno.ENAMETOOLONG, errno.EINVAL, errno.ELOOP}), ()),
     ("database_locked", frozenset(), ("is locked",)),
     ("database_damaged", frozenset(), ("malformed", "not a database")),
 )
