@@ -81,6 +81,8 @@ class Page:
             cell = label.locator("xpath=following-sibling::*[1]")
             if cell.locator("select").count():
                 cell.locator("select").select_option(str(value))
+            elif isinstance(value, bool):
+                cell.locator("input[type=checkbox]").set_checked(value)
             else:
                 cell.locator("input").first.fill(str(value))
         self.picture(f"form_{function.split('.')[-1]}")
@@ -89,6 +91,12 @@ class Page:
         time.sleep(1.5)
         assert answer.value.status == 200, answer.value.text()
         return answer.value.json()
+
+    def close_clusters(self) -> None:
+        """Leave the clusters that are shown, with the cross of the top line."""
+        self._leave_menus()
+        self.line("All").locator(".bi-x, .bi-x-lg").first.click()
+        time.sleep(0.5)
 
     def save(self, mode: str = "Avec la hiérarchie") -> None:
         """Save the clusters with the diskette of the top line."""
