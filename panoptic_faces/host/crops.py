@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,10 +152,20 @@ class FaceProject(Project):
                                           for kind, data in rendition.images)
             self._add_images(folder, names, [rendition for *_, rendition in faces])
             vectors |= {rendition.sha1: face.vector for _, _, face, rendition in faces}
+        if lost := list(self._lost_renditions(vectors)):
+            self._database.add_renditions(lost)
         if vectors:
             self._host.upsert_vectors([Vector(type_id, sha1, vector) for sha1, vector in vectors.items()])
         self._record({"photo_faces": {scanned.photo.sha1: scanned.before + len(scanned.new) for scanned in batch},
                       "photo_models": {scanned.photo.sha1: scanned.models for scanned in batch}})
+
+    def _lost_renditions(self, crops: Iterable[str]) -> Iterator[tuple[int, str, bytes]]:
+        """The sizes that crops have lost to an erasure that was stopped in the middle."""
+        lost = self._database.without_rendition(crops)
+        for sha1, (_, path) in self.photos(lost).items() if lost else ():
+            if path is not None and path.exists():
+                for kind, data in self.rendered(path.read_bytes()).images:
+                    yield kind, sha1, data
 
     def _record(self, values: Mapping[str, dict[str, Any]]) -> None:
         properties = self._properties()

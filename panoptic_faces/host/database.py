@@ -134,6 +134,14 @@ class Database:
         with self.public._media_db() as media:
             media.upsert_images([Image(kind, sha1, data) for kind, sha1, data in renditions])
 
+    def without_rendition(self, sha1s: Iterable[str]) -> list[str]:
+        """Those of the images of which the project has stored no size."""
+        wanted = list(sha1s)
+        with self.public._media_db() as media:
+            there = {sha1 for start in range(0, len(wanted), MAX_VARIABLES)
+                     for _, sha1 in media.get_image_keys(wanted[start : start + MAX_VARIABLES])}
+        return [sha1 for sha1 in wanted if sha1 not in there]
+
     def largest_rendition(self, sha1: str) -> bytes:
         """The largest size of an image that the project has stored; empty where there is none."""
         with self.public._media_db() as media:

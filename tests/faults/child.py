@@ -1,12 +1,14 @@
-"""Panoptic as a child to be harmed: it kills itself at a step that the file PANOPTIC_FAULTS names.
+"""Panoptic as a child to be harmed, as the file that PANOPTIC_FAULTS names orders.
 
-The file holds a folder, a number and what makes it another order than the last, each in a line. Every step that the program takes in that folder (a database or a
-file opened, a file renamed or removed) is counted in a file beside it; at that number, if it is not 0, the program
-gets a SIGKILL. Python tells of each step just before it is taken.
+The file holds, a line each: a folder; a number; what happens at the how-many-th step that the program takes in that
+folder, "kill" or the name of an errno, which every later step meets too; and what makes this another order than the
+last. A step is a file, folder or database opened, a file renamed or removed: Python tells of each just before it is
+taken. The number 0 only counts, in a file beside the order.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import runpy
 import signal
@@ -14,10 +16,10 @@ import sys
 import threading
 from typing import Any
 
-STEPS = {"open", "sqlite3.connect", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
+STEPS = {"open", "os.listdir", "os.scandir", "sqlite3.connect", "os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 ORDER = os.environ.get("PANOPTIC_FAULTS", "")
-taken, last_order = 0, ""
 lock = threading.Lock()
+taken, last_order = 0, ""
 
 
 def step(event: str, arguments: tuple[Any, ...]) -> None:
@@ -30,13 +32,16 @@ def step(event: str, arguments: tuple[Any, ...]) -> None:
     with lock:
         with open(ORDER) as order:
             words = order.read()
-        folder, number = words.split("\n")[:2]
-        if path.startswith(folder):
-            taken, last_order = (taken + 1 if words == last_order else 1), words
-            if taken == int(number):
+        folder, number, fault = words.split("\n")[:3]
+        if not path.startswith(folder):
+            return
+        taken, last_order = (taken + 1 if words == last_order else 1), words
+        with open(ORDER + ".count", "w") as count:
+            count.write(str(taken))
+        if int(number) and taken >= int(number):
+            if fault == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            with open(ORDER + ".count", "w") as count:
-                count.write(str(taken))
+            raise OSError(getattr(errno, fault), os.strerror(getattr(errno, fault)), path)
 
 
 if __name__ == "__main__":

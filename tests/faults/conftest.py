@@ -13,6 +13,7 @@ import pytest
 from panoptic_faces.launch import Panoptic, free_port, running
 
 from ..host.conftest import panoptic, start_panoptic
+from .rig import Rig, some_photos
 
 __all__ = ["panoptic", "start_panoptic"]
 
@@ -68,3 +69,12 @@ def guarded(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def open_project(guarded: Guarded, tmp_path: Path) -> Callable[..., Panoptic]:
     return lambda *sources: guarded.open(tmp_path, *sources)
+
+
+@pytest.fixture(scope="session")
+def rig(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Rig:
+    """A project before and after every action, undisturbed."""
+    home = tmp_path_factory.mktemp("faults")
+    made = Rig(home, some_photos(shared, home / "photos", 25), shared / "weights")
+    made.build()
+    return made

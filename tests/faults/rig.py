@@ -54,11 +54,12 @@ class Rig:
     def project(self) -> Path:
         return self.home / "project"
 
-    def start(self, **environment: str) -> AbstractContextManager[tuple[Panoptic, Any]]:
+    def start(self, *before: str) -> AbstractContextManager[tuple[Panoptic, Any]]:
+        """A server that can be harmed; before: a program that starts it."""
         settings = {"HOME": str(self.home), "USERPROFILE": str(self.home), "XDG_CACHE_HOME": str(self.home / "cache"),
                     "PANOPTIC_DB": str(self.home / "panoptic.db"), "PANOPTIC_FACES_WEIGHTS": str(self.weights),
-                    "PANOPTIC_FACES_OFFLINE": "1", "PANOPTIC_FAULTS": str(self.home / "order"), **environment}
-        return running(free_port(), settings, self.home / "server.log", (sys.executable, str(CHILD)))
+                    "PANOPTIC_FACES_OFFLINE": "1", "PANOPTIC_FAULTS": str(self.home / "order")}
+        return running(free_port(), settings, self.home / "server.log", (*before, sys.executable, str(CHILD)))
 
     def open(self, server: Panoptic) -> None:
         server.register_plugin()
@@ -69,7 +70,7 @@ class Rig:
         with suppress(FacesError):
             server.request("POST", "/close", {"id": server.project})
         shutil.rmtree(self.project, ignore_errors=True)
-        shutil.copytree(self.before[action], self.project)
+        shutil.copytree(self.before[action], self.project, dirs_exist_ok=True)
         self.open(server)
 
     def build(self, actions: Mapping[str, dict[str, Any]] = ACTIONS) -> None:
@@ -88,8 +89,8 @@ class Rig:
                 started = time.monotonic()
                 self.act(server, action)
                 self.seconds[action] = time.monotonic() - started
-                self.steps[action] = int((self.home / "order.count").read_text())
-                (self.home / "order").unlink()
+                self.steps[action] = self.counted()
+                self.no_more_orders()
                 self.undisturbed[action] = contents(self.project)
 
     def _let_some_wait(self, server: Panoptic) -> None:
@@ -100,11 +101,20 @@ class Rig:
         Person(server, PEOPLE).give(named[::3])
         server.act("recognize_people", to_confirm=True)
 
-    def order(self, number: int) -> None:
-        """Let the child die at that step, from now on, of its work in the project; 0: only count."""
+    def order(self, number: int, fault: str = "kill", folder: Path | None = None) -> None:
+        """Let a fault befall the child at that step, from now on, of its work in the project; 0: only count."""
+        (self.home / "order.count").unlink(missing_ok=True)
         new = self.home / "order.new"
-        new.write_text(f"{self.project}\n{number}\n{time.monotonic_ns()}\n")
+        new.write_text(f"{folder or self.project}\n{number}\n{fault}\n{time.monotonic_ns()}\n")
         new.replace(self.home / "order")
+
+    def counted(self) -> int:
+        """The steps taken since the last order."""
+        count = self.home / "order.count"
+        return int(count.read_text() or 0) if count.exists() else 0
+
+    def no_more_orders(self) -> None:
+        (self.home / "order").unlink(missing_ok=True)
 
     def act(self, server: Panoptic, action: str) -> None:
         """Do an action to its end; all of it that is a task has to succeed."""
@@ -113,8 +123,8 @@ class Rig:
         except FacesError as error:
             if not any(words in str(error) for words in DONE_ALREADY):
                 raise
-        for task in server.wait():
-            assert task["failed"] == 0, task
+        last = server.wait()[-1]
+        assert last["failed"] == 0 and not last["cancelled"], last
 
     def killed(self, action: str, *, step: int = 0, seconds: float = 60) -> bool:
         """Kill the server at a step of an action, or after some seconds; whether the action had not ended before."""
@@ -132,18 +142,25 @@ class Rig:
             worker = threading.Thread(target=work, args=(server,))
             worker.start()
             worker.join(seconds)
-            (self.home / "order").unlink()
+            self.no_more_orders()
             process.kill()
             process.wait()
             worker.join()
         return not ended.is_set()
 
-    def finish(self, action: str) -> None:
-        """Open the project again, do the action to its end, and compare with the undisturbed one."""
-        with self.start() as (server, _):
-            self.open(server)
-            self.act(server, action)
-            check(self.project)
-            found = contents(self.project)
-            for part, expected in self.undisturbed[action].items():
-                assert found[part] == expected, f"{part} after {action}"
+    def finish(self, action: str, server: Panoptic | None = None) -> None:
+        """Do the action to its end, in a new Panoptic where none is given, and compare with the undisturbed one."""
+        if server is None:
+            with self.start() as (new, _):
+                self.open(new)
+                self.finish(action, new)
+            return
+        self.act(server, action)
+        self.compare(action)
+
+    def compare(self, action: str) -> None:
+        """Assert that the project is what it is after an undisturbed action."""
+        check(self.project)
+        found = contents(self.project)
+        for part, expected in self.undisturbed[action].items():
+            assert found[part] == expected, f"{part} after {action}"

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 import pytest
 
-from .rig import ACTIONS, Rig, some_photos
-from .state import check
-
-
-@pytest.fixture(scope="session")
-def rig(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Rig:
-    home = tmp_path_factory.mktemp("faults")
-    made = Rig(home, some_photos(shared, home / "photos", 60), shared / "weights")
-    made.build()
-    return made
+from .rig import ACTIONS, Rig
+from .state import check, contents
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -24,3 +15,16 @@ def test_killed_in_mid_action(rig: Rig, action: str) -> None:
     assert rig.killed(action, step=random.Random(action).randint(2, rig.steps[action] - 1))
     check(rig.project)
     rig.finish(action)
+
+
+def test_a_killed_erasure_is_undone_by_a_scan(rig: Rig) -> None:
+    assert rig.killed("forget_faces", step=rig.steps["forget_faces"] // 2)
+    check(rig.project)
+    with rig.start() as (server, _):
+        rig.open(server)
+        rig.act(server, "detect_faces")
+    check(rig.project)
+    found = contents(rig.project)
+    # Names are gone with the faces that bore them.
+    for part in ("values", "crops", "vectors", "renditions", "files"):
+        assert found[part] == rig.undisturbed["detect_faces"][part], part
