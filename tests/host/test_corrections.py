@@ -86,6 +86,28 @@ def test_names_and_corrections_survive_another_run(scanned: Panoptic, tmp_path: 
         assert carried(scanned, "Personnes") == before
 
 
+def test_splitting_one_person_leaves_the_others_untouched(scanned: Panoptic, tmp_path: Path) -> None:
+    person = Person(scanned)
+    raj, sheldon = faces_of(tmp_path, "raj"), faces_of(tmp_path, "sheldon")
+    people = {"Amy": faces_of(tmp_path, "amy"), "Raj + Sheldon": raj + sheldon}
+    for name, faces in people.items():
+        person.give(faces, name)
+    asked = scanned.act("suggest_merges", people=person.property)["groups"]
+    parts = [group for group in asked if "Deux personnes" in group["name"]]
+    assert [group["name"].partition("· ")[2] for group in parts] == [
+        "Raj + Sheldon, partie 1", "Raj + Sheldon, partie 2"]
+    assert {frozenset(group["sha1s"]) & {*raj, *sheldon} for group in parts} == {frozenset(raj), frozenset(sheldon)}
+    person.rename("Raj + Sheldon", "Rajesh")
+    person.give(sheldon, "Sheldon")
+    before = carried(scanned, "Personnes")
+    scanned.act("cluster_faces", save_as="Personnes")
+    scanned.act("recognize_people", people=person.property)
+    after = carried(scanned, "Personnes")
+    assert {sha1: after[sha1] for sha1 in before} == before
+    again = scanned.act("suggest_merges", people=person.property)
+    assert not [group for group in again["groups"] or () if "Deux personnes" in group["name"]]
+
+
 def test_new_photos_are_scanned_on_import_where_asked(open_project: Callable[..., Panoptic], shared: Path,
                                                       tmp_path: Path) -> None:
     panoptic = open_project(shared / "data/faces/bbt_cast/amy")
