@@ -11,8 +11,20 @@ from ..core.errors import FacesError
 from .registry import SFACE, YUNET
 from .weights import weights_path
 
-DETECTORS = ("yunet", "dlib-hog", "dlib-cnn")
-MODELS = ("sface", "dlib")
+Folder = str | Path | None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A row of :data:`DETECTORS` or :data:`MODELS`.
+
+    weights: the first half of the SHA-256 of its weights, "" where a package brings them. prepare: given the folder of
+    weights and whether it must stay offline, finds, fetches and checks them, and gives what makes one for a thread; a
+    detector is made with the longest side, in pixels, at which pictures are looked at.
+    """
+
+    weights: str
+    prepare: Callable[[Folder, bool], Callable[..., Any]]
 
 
 @dataclass(frozen=True)
@@ -24,7 +36,7 @@ class ChosenModels:
 
 
 def choose_models(detector: str = "yunet", model: str = "sface", normalisation: str | None = None,
-                  max_side: int = 2048, *, folder: str | Path | None = None, offline: bool = False) -> ChosenModels:
+                  max_side: int = 2048, *, folder: Folder = None, offline: bool = False) -> ChosenModels:
     """Find, fetch and check everything that a detector and an embedder need, now.
 
     model: a name of ``MODELS`` or the path of an ONNX file, whose normalisation is then needed. folder, offline: see
@@ -37,17 +49,18 @@ def choose_models(detector: str = "yunet", model: str = "sface", normalisation: 
         # SFace and its like are aligned on pupils and mouth, which dlib's free landmarks do not have.
         raise FacesError("detector_model", detector=detector, model=model)
     described = model_settings(model, normalisation)
-    finder, settings = _detector(detector, max_side, folder, offline)
-    embedder = _embedder(model, normalisation, folder, offline)
+    settings = {"detector": detector, "detector_weights": DETECTORS[detector].weights, **described}
+    find = DETECTORS[detector].prepare(folder, offline)
+    embed = (MODELS[model].prepare(folder, offline) if model in MODELS else _onnx(Path(model), normalisation))
 
     def make() -> tuple[Any, Any]:
         import cv2
 
         # OpenCV 5 warns at every load that it ignores a setting which it makes itself.
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        return finder(), embedder()
+        return find(max_side), embed()
 
-    return ChosenModels({**settings, **described}, make)
+    return ChosenModels(settings, make)
 
 
 def model_settings(model: str = "sface", normalisation: str | None = None) -> dict[str, str]:
@@ -56,7 +69,7 @@ def model_settings(model: str = "sface", normalisation: str | None = None) -> di
     Raises FacesError: ``model_unknown``, ``normalisation``.
     """
     if model in MODELS:
-        return {"model": model, "model_weights": SFACE.sha256[:32] if model == "sface" else "", "normalisation": ""}
+        return {"model": model, "model_weights": MODELS[model].weights, "normalisation": ""}
     file = Path(model)
     if file.suffix.lower() != ".onnx" or not file.is_file():
         raise FacesError("model_unknown", got=model, allowed=", ".join(MODELS))
@@ -72,41 +85,53 @@ def model_name(settings: Mapping[str, str]) -> str:
     return f"{name} {settings['model_weights']}" if name.endswith(".onnx") else name
 
 
-def _detector(name: str, max_side: int, folder: str | Path | None, offline: bool
-              ) -> tuple[Callable[[], Any], dict[str, str]]:
-    if name == "yunet":
-        weights = weights_path(YUNET, folder, offline=offline)
+def _yunet(folder: Folder, offline: bool) -> Callable[..., Any]:
+    weights = weights_path(YUNET, folder, offline=offline)
 
-        def yunet() -> Any:
-            from .yunet import YuNet
+    def make(max_side: int) -> Any:
+        from .yunet import YuNet
 
-            return YuNet(weights, max_side)
+        return YuNet(weights, max_side)
 
-        return yunet, {"detector": name, "detector_weights": YUNET.sha256[:32]}
-
-    from .dlib_face import DlibDetector, dlib_and_weights
-
-    dlib_and_weights()
-    return lambda: DlibDetector(name), {"detector": name, "detector_weights": ""}
+    return make
 
 
-def _embedder(name: str, normalisation: str | None, folder: str | Path | None, offline: bool) -> Callable[[], Any]:
-    if name == "sface":
-        weights = weights_path(SFACE, folder, offline=offline)
-
-        def sface() -> Any:
-            from .sface import SFace
-
-            return SFace(weights)
-
-        return sface
-    if name == "dlib":
-        from .dlib_face import DlibFace, dlib_and_weights
+def _dlib_detector(name: str) -> Callable[[Folder, bool], Callable[..., Any]]:
+    def prepare(folder: Folder, offline: bool) -> Callable[..., Any]:
+        from .dlib_face import DlibDetector, dlib_and_weights
 
         dlib_and_weights()
-        return DlibFace
+        return lambda max_side: DlibDetector(name)
+
+    return prepare
+
+
+def _sface(folder: Folder, offline: bool) -> Callable[[], Any]:
+    weights = weights_path(SFACE, folder, offline=offline)
+
+    def make() -> Any:
+        from .sface import SFace
+
+        return SFace(weights)
+
+    return make
+
+
+def _dlib(folder: Folder, offline: bool) -> Callable[[], Any]:
+    from .dlib_face import DlibFace, dlib_and_weights
+
+    dlib_and_weights()
+    return DlibFace
+
+
+def _onnx(file: Path, normalisation: str | None) -> Callable[[], Any]:
     from .onnx_face import Normalisation, OnnxFace
 
     expected = Normalisation.parse(normalisation or "")
-    OnnxFace(Path(name), expected)
-    return lambda: OnnxFace(Path(name), expected)
+    OnnxFace(file, expected)
+    return lambda: OnnxFace(file, expected)
+
+
+DETECTORS = {"yunet": Choice(YUNET.sha256[:32], _yunet),
+             **{name: Choice("", _dlib_detector(name)) for name in ("dlib-hog", "dlib-cnn")}}
+MODELS = {"sface": Choice(SFACE.sha256[:32], _sface), "dlib": Choice("", _dlib)}

@@ -18,7 +18,6 @@ from .yunet import Detections
 
 DIMENSION = 128
 CHIP_SIDE, CHIP_PADDING = 150, 0.25
-DETECTORS = ("dlib-hog", "dlib-cnn")
 # The library's own choice for the histogram detector: pictures are looked at at double size.
 HOG_UPSAMPLING = 1
 
