@@ -162,6 +162,48 @@ def test_words_find_and_sort_pictures(shapes: tuple[Panoptic, dict[str, Any], di
     assert sorted(sha1 for group in strict for sha1 in group["sha1s"]) == sorted(names)
 
 
+def test_parents_tell_tags_of_one_name_apart(shapes: tuple[Panoptic, dict[str, Any], dict[str, str]]) -> None:
+    panoptic, kind, names = shapes
+    vocabulary = Person(panoptic, "Sujets")
+    for shape in ("circle", "bar"):
+        parent = vocabulary.tag_id(shape)
+        panoptic.post("/commit/upsert", {"tags": [
+            {"id": -1 - number, "property_id": vocabulary.property, "value": colour, "parents": [parent], "color": 1}
+            for number, colour in enumerate(("red", "blue"))]})
+    groups = panoptic.act("cluster_by_tags", tags=vocabulary.property, vectors=kind, parent_tags="combine",
+                          min_strength=0)["groups"]
+    assert sorted(sha1 for group in groups for sha1 in group["sha1s"]) == sorted(names)
+    assert len(groups) == 4 and not {"circle", "bar"} & {group["name"] for group in groups}
+    shown = [[shown_on(names, sha1) for sha1 in group["sha1s"]] for group in groups]
+    for caption in ("a red circle", "a blue circle", "a red bar", "a blue bar"):
+        # Each of the four is nearly whole in a group of its own.
+        assert max(group.count(caption) for group in shown) >= 5
+    assert len({max(range(4), key=lambda place: shown[place].count(caption)) for caption in (
+        "a red circle", "a blue circle", "a red bar", "a blue bar")}) == 4
+
+
+def test_stopped_computing_is_taken_up_where_it_was(open_project: Callable[..., Panoptic], tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(120):
+        coarse = Image.fromarray(random.integers(0, 255, (4, 4, 3), np.uint8))
+        coarse.resize((1500, 1500)).save(photos / f"{number}.jpg")
+    panoptic = open_project()
+    kind = kind_of(panoptic)
+    task = panoptic.act("compute_vectors", vectors=kind)["task_id"]
+    while panoptic.tasks()[-1]["done"] == 0:
+        pass
+    panoptic.post("/task/stop", {"id": task})
+    stopped = panoptic.wait()[-1]
+    assert stopped["cancelled"] and 0 < stopped["done"] < 120
+    assert vectors_in(tmp_path, kind) == stopped["done"]
+    panoptic.act("compute_vectors", vectors=kind)
+    again = panoptic.wait()[-1]
+    assert (again["total"], again["failed"], again["cancelled"]) == (120 - stopped["done"], 0, False)
+    assert vectors_in(tmp_path, kind) == 120
+
+
 def test_examples_keep_their_tag_and_teach_it(shapes: tuple[Panoptic, dict[str, Any], dict[str, str]]) -> None:
     panoptic, kind, names = shapes
     vocabulary = Person(panoptic, "Notes")
