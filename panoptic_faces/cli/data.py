@@ -38,10 +38,12 @@ def privacy_command(place: Path, as_json: bool) -> None:
     found = biometric_data(place)
     lines = [say("privacy.vectors", count=one["count"], file=one["file"]) for one in found["vectors"]]
     lines += [say("privacy.table", count=one["faces"], file=one["file"]) for one in found["tables"]]
+    lines += [say("privacy.people", count=one["people"], file=one["file"]) for one in found["people"]]
     if found["crops"]["files"]:
         lines.append(say("privacy.crops", count=found["crops"]["files"],
                          megabytes=f"{found['crops']['bytes'] / 1e6:.1f}"))
     lines += [say("privacy.names", file=file) for file in found["runs"]]
+    lines += [say(f"privacy.{name}", count=found[name]) for name in ("sheets", "sidecars") if found[name]]
     lines += [say("privacy.journal", file=file) for file in found["journals"]]
     lines.append(say("privacy.nothing" if is_empty(found) else "privacy.warning"))
     tell(found, as_json, "\n".join(lines))

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +110,8 @@ def read_table(path: Path) -> FaceTable:
     suffix = _suffix(path)
     try:
         return _from_npz(path) if suffix == ".npz" else _from_parquet(path)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, NotImplementedError, MemoryError,
+            zipfile.BadZipFile, zlib.error) as error:
         raise FacesError("faces_unreadable", file=str(path), reason=f"{type(error).__name__}: {error}"[:200]) from error
 
 

@@ -82,6 +82,18 @@ def load_recognizer(file: Path | str, *, model: str, dimension: int | None = Non
     return recognizer
 
 
+def people_in(file: Path) -> list[str]:
+    """The names that a file of people holds, of whatever model; raises FacesError ``people_file_damaged``."""
+    try:
+        described = json.loads(_arrays(file)[DESCRIPTION].tobytes().decode("utf-8"))
+        if described["format"] != FORMAT:
+            raise ValueError(described["format"])
+        return [str(name) for name in described["people"]]
+    except (KeyError, ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, UnicodeError,
+            MemoryError, NotImplementedError) as error:
+        raise FacesError("people_file_damaged", file=file.name, reason=str(error)) from error
+
+
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of the file; only what is stored plainly, so that a small file cannot fill the memory."""
     with zipfile.ZipFile(path) as archive:

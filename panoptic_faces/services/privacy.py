@@ -5,38 +5,45 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import FacesError
 from .face_table import SUFFIXES, read_table
+from .people_file import people_in
+from .regions import MP, MWG
 from .run_log import LOG, PEOPLE
 
 PLUGIN = "PanopticFaces"
+# What a run shows faces in, beside the folders of crops.
+SHOWN = ("map.html", "people.xlsx", "sheets/**/*.jpg")
 
 
 def biometric_data(folder: Path) -> dict[str, Any]:
     """Counts and places of face data below a folder; nothing is changed.
 
     ``vectors``: face vectors in Panoptic's ``media.db``, by type. ``tables``: npz and Parquet files of vectors, and
-    their faces. ``crops``: files of face pictures and their bytes. ``runs``: folders with names of people.
-    ``journals``: what an interrupted encoding left.
+    their faces. ``people``: files of people, and how many they know. ``crops``: files of face pictures and their
+    bytes. ``runs``: files with names of people. ``sheets``: contact sheets, maps and spreadsheets of those runs, which
+    show faces. ``sidecars``: XMP files that name people or tell where faces are. ``journals``: what an interrupted
+    encoding left.
     """
     if not folder.is_dir():
         raise FacesError("folder_missing", folder=str(folder))
-    found: dict[str, Any] = {"vectors": [], "tables": [], "crops": {"files": 0, "bytes": 0}, "runs": [],
-                             "journals": []}
+    found: dict[str, Any] = {"vectors": [], "tables": [], "people": [], "crops": {"files": 0, "bytes": 0}, "runs": [],
+                             "sheets": 0, "sidecars": 0, "journals": []}
     for path in sorted(folder.rglob("*")):
         if path.name == "media.db":
             found["vectors"] += _vectors(path)
         elif path.suffix.lower() in SUFFIXES:
-            try:
-                found["tables"].append({"file": str(path), "faces": len(read_table(path))})
-            except FacesError:
-                continue
+            _add_arrays(found, path)
         elif path.name == PEOPLE or path.name == LOG:
             found["runs"].append(str(path))
+            if path.name == PEOPLE:
+                found["sheets"] += sum(file.is_file() for name in SHOWN for file in path.parent.glob(name))
+        elif path.suffix.lower() == ".xmp" and path.is_file():
+            found["sidecars"] += any(mark in path.read_bytes() for mark in (MWG.encode(), MP.encode()))
         elif path.name.endswith(tuple(f"{suffix}.part" for suffix in SUFFIXES)):
             found["journals"].append(str(path))
         elif path.suffix.lower() == ".jpg" and path.is_file() and _is_crop(path):
@@ -46,7 +53,15 @@ def biometric_data(folder: Path) -> dict[str, Any]:
 
 
 def is_empty(found: dict[str, Any]) -> bool:
-    return not (found["vectors"] or found["tables"] or found["crops"]["files"] or found["runs"] or found["journals"])
+    return not (found["crops"]["files"] or any(value for name, value in found.items() if name != "crops"))
+
+
+def _add_arrays(found: dict[str, Any], path: Path) -> None:
+    with suppress(FacesError):
+        found["tables"].append({"file": str(path), "faces": len(read_table(path))})
+        return
+    with suppress(FacesError):
+        found["people"].append({"file": str(path), "people": len(people_in(path))})
 
 
 def _vectors(path: Path) -> list[dict[str, Any]]:
@@ -75,11 +90,10 @@ def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _is_crop(path: Path) -> bool:
     """Whether a picture says of itself that it was cut out of a photo here."""
-    from PIL import Image
+    from ..models.pictures import read_header
 
     try:
-        with Image.open(path) as image:
-            described = json.loads(str(image.getexif().get(0x010E, "")))
-            return isinstance(described, dict) and "box" in described and "sha1" in described
-    except (OSError, ValueError, SyntaxError):
+        described = json.loads(read_header(path).description)
+    except (FacesError, ValueError):
         return False
+    return isinstance(described, dict) and "box" in described and "sha1" in described

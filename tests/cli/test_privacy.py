@@ -31,6 +31,22 @@ def test_what_the_command_line_wrote(run: Run, people: Path) -> None:
     assert "Qui reçoit ce dossier" in run("privacy", people, LC_ALL="fr_FR.UTF-8").stdout
 
 
+def test_people_as_learned_sheets_and_sidecars(run: Run, people: Path, faces: Path, tmp_path: Path) -> None:
+    run("recognize", faces, "--people", "photos", "--save-people", tmp_path / "people.npz", "--out", tmp_path / "out")
+    run("xmp-write", people, "--out", tmp_path / "xmp")
+    found = json.loads(run("privacy", tmp_path, "--json").stdout)
+    assert [row["people"] for row in found["people"]] == [8] and found["tables"] == []
+    assert found["sheets"] >= 3 and found["sidecars"] == 40
+    told = run("privacy", tmp_path).stdout
+    assert f"8 people as learned (biometric data): {tmp_path / 'people.npz'}" in told and "40 XMP files" in told
+
+
+def test_broken_pictures_are_no_obstacle(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe1\x00\x20Exif\x00\x00II*\x00\xff\xff\xff\xff")
+    (tmp_path / "people.npz").write_bytes(b"PK\x03\x04")
+    assert run("privacy", tmp_path).stdout.strip() == "No face data."
+
+
 def test_an_empty_folder(run: Run, tmp_path: Path) -> None:
     assert run("privacy", tmp_path).stdout.strip() == "No face data."
     run("privacy", tmp_path / "nowhere", code=2)
