@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from panoptic.core.file_source.processing import process_bytes
 
 from ..core.errors import FacesError
 from ..i18n import text
-from ..services.rescan import Box, match_faces, provenance_of
+from ..services.rescan import Box, as_provenance, match_faces, provenance_of
 from ..services.scan import FoundFace, Photo, ScannedPhoto
 from .database import exclusive
 from .project import CROPS_FOLDER, MODELS_SEPARATOR, ROLES, Project
 
 # The end of a crop's file name: the beginning of its photo's SHA-1, and its number among the photo's faces.
 NUMBERED = re.compile(r"-([0-9a-f]{12})-(\d+)\.jpg$")
+# What stays on disk of a crop that somebody removed: where the face was, and not the face.
+REMOVED = ".removed"
 
 
 @dataclass(frozen=True)
@@ -58,19 +61,18 @@ class KnownFaces:
     """The faces of each photo that a project has, or had until somebody removed them.
 
     faces: photo → number, SHA-1 and box of its crops. counted, models: photo → the number of faces found on it, and
-    what read it. left: the files of crops that are no images of the project any more, by the beginning of the
-    photo's SHA-1.
+    what read it. removed: photo → the boxes of faces that somebody removed.
     """
 
     def __init__(self, faces: Mapping[str, Sequence[tuple[int, str, Box]]], counted: Mapping[str, Any],
-                 models: Mapping[str, str], left: Mapping[str, Sequence[tuple[int, Path]]]) -> None:
-        self._faces, self._counted, self._models, self._left = faces, counted, models, left
+                 models: Mapping[str, str], removed: Mapping[str, Sequence[Box]]) -> None:
+        self._faces, self._counted, self._models, self._removed = faces, counted, models, removed
 
     def placed(self, scanned: ScannedPhoto, model: str, rendered: Callable[[bytes], Renditions]) -> PhotoFaces:
         """What is to be written of a scanned photo. model: what read it. rendered: see ``FaceProject``."""
         photo = scanned.photo
         there = self._faces.get(photo.sha1, ())
-        boxes = [box for _, _, box in there] + self._removed(photo)
+        boxes = [*(box for _, _, box in there), *self._removed.get(photo.sha1, ())]
         again: dict[str, NDArray[np.float32]] = {}
         new = []
         for face, place in zip(scanned.faces, match_faces([face.box for face in scanned.faces], boxes), strict=True):
@@ -83,12 +85,6 @@ class KnownFaces:
         models = self._models.get(photo.sha1, "").split(MODELS_SEPARATOR)
         read_by = MODELS_SEPARATOR.join(dict.fromkeys([*filter(None, models), model]))
         return PhotoFaces(photo, new, [rendered(face.crop) for face in new], again, before, read_by)
-
-    def _removed(self, photo: Photo) -> list[Box]:
-        """The boxes of crops that were images of the project, and are no more; their files tell."""
-        counted = int(self._counted.get(photo.sha1, 0))
-        told = [provenance_of(path) for number, path in self._left.get(photo.sha1[:12], ()) if number <= counted]
-        return [box for sha1, box in filter(None, told) if sha1 == photo.sha1]
 
 
 class FaceProject(Project):
@@ -118,13 +114,22 @@ class FaceProject(Project):
             record, numbered = records.get(file.sha1), NUMBERED.search(file.name)
             if record and numbered:
                 faces.setdefault(record.photo_sha1, []).append((int(numbered[2]), file.sha1, record.box))
-        there = {file.name for file in files}
-        left: dict[str, list[tuple[int, Path]]] = {}
-        for path in sorted(Path(folder.path).glob("*.jpg")) if folder else ():
-            numbered = NUMBERED.search(path.name)
-            if numbered and path.name not in there:
-                left.setdefault(numbered[1], []).append((int(numbered[2]), path))
-        return KnownFaces(faces, self._values("photo_faces"), self._values("photo_models"), left)
+        counted = self._values("photo_faces")
+        if folder:
+            _note_removed(Path(folder.path), {file.name for file in files}, counted)
+        return KnownFaces(faces, counted, self._values("photo_models"), _removed(Path(folder.path)) if folder else {})
+
+    @exclusive
+    def remove_returned(self) -> None:
+        """Remove faces again that somebody had removed, and that a new import of the folder of crops brought back."""
+        folder, records = self.crops_folder(), self._values("face_photo_sha1")
+        files = self._host.get_files(folder_id=folder.id) if folder and records else []
+        back = {file.name: file for file in files if file.sha1 not in records and NUMBERED.search(file.name)}
+        if folder and back:
+            living = {file.name for file in files} - back.keys()
+            removed = [back[name] for name in _note_removed(Path(folder.path), living, self._values("photo_faces"))
+                       if name in back]
+            self._database.remove_images([file.id for file in removed], [file.sha1 for file in removed])
 
     @exclusive
     def add_faces(self, batch: Sequence[PhotoFaces], type_id: int, since: int | None = None) -> None:
@@ -237,6 +242,34 @@ def crop_name(photo: Photo, number: int) -> str:
     stem = os.path.splitext(photo.name.rsplit("/", 1)[-1])[0]
     safe = re.sub(r"[^\w .()-]", "_", stem).strip(" .")[:60]
     return f"{safe or 'photo'}-{photo.sha1[:12]}-{number}.jpg"
+
+
+def _note_removed(folder: Path, living: Collection[str], counted: Mapping[str, Any]) -> set[str]:
+    """Put a note of its photo and box in place of each crop that is no image of the project any more; their names.
+
+    Panoptic forgets an image that is removed, but leaves its file. living: the names of the files that are images.
+    counted: photo → the number of faces found on it; a file with a higher number is of a scan that was killed.
+    """
+    removed = set()
+    for path in folder.glob("*.jpg"):
+        numbered = NUMBERED.search(path.name)
+        told = provenance_of(path) if numbered and path.name not in living else None
+        if numbered and told and int(numbered[2]) <= int(counted.get(told[0], 0)):
+            note = json.dumps({"sha1": told[0], "box": told[1]})
+            _write_whole(path.with_suffix(REMOVED), note.encode())
+            path.unlink()
+            removed.add(path.name)
+    return removed
+
+
+def _removed(folder: Path) -> dict[str, list[Box]]:
+    """Photo → the boxes of the faces that somebody removed."""
+    found: dict[str, list[Box]] = {}
+    for path in sorted(folder.glob("*" + REMOVED)):
+        told = as_provenance(path.read_text(encoding="utf-8", errors="replace"))
+        if told:
+            found.setdefault(told[0], []).append(told[1])
+    return found
 
 
 def _provenance(faces: Iterable[tuple[Photo, int, FoundFace, Renditions]]) -> dict[str, dict[str, Any]]:

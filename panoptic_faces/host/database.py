@@ -210,6 +210,15 @@ class Database:
         with self.public._data_writer() as writer:
             writer.delete_folders(list(folder_ids))
 
+    def remove_images(self, file_ids: Sequence[int], sha1s: Sequence[str]) -> None:
+        """Take files and their images out of the project, as a person does in the page."""
+        with self.public._data_writer() as writer:
+            writer.delete_files(list(file_ids))
+        with self.public._media_db() as media:
+            for start in range(0, len(sha1s), MAX_VARIABLES):
+                media.delete_media_for_sha1s(list(sha1s[start : start + MAX_VARIABLES]))
+        self.public._fire_on_commit()
+
     def erase_vectors(self, type_id: int) -> None:
         """Delete a type of vectors with its vectors."""
         with self.public._media_db() as media, media.transaction() as tx:

@@ -182,6 +182,7 @@ class PeopleActions(FaceActions):
 
     def scan_imported(self, _folder: int | None) -> None:
         """After an import: scan what is new where the setting says so, then ask who is on it."""
+        self.data.remove_returned()
         if not self.params.scan_on_import:
             return
         # Photos that another model has read are not read again because others came.

@@ -41,10 +41,18 @@ def provenance_of(crop: Path) -> tuple[str, Box] | None:
 
     try:
         with Image.open(crop) as image:
-            told = json.loads(image.getexif()[IMAGE_DESCRIPTION])
-        x, y, width, height = told["box"]
-        return str(told["sha1"]), (int(x), int(y), int(width), int(height))
-    except (OSError, ValueError, KeyError, TypeError):
+            return as_provenance(str(image.getexif().get(IMAGE_DESCRIPTION, "")))
+    except (OSError, ValueError):
+        return None
+
+
+def as_provenance(told: str) -> tuple[str, Box] | None:
+    """The SHA-1 of a photo and a box, as the description of a crop writes them; None where it tells nothing."""
+    try:
+        known = json.loads(told)
+        x, y, width, height = known["box"]
+        return str(known["sha1"]), (int(x), int(y), int(width), int(height))
+    except (ValueError, KeyError, TypeError):
         return None
 
 

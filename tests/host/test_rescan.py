@@ -74,8 +74,11 @@ def test_another_model_keeps_names_corrections_and_removed_faces(scanned: Panopt
     person.give(group[1:2], "Ignorer")
     removed = [group[0], sorted(sha1 for sha1, who in truth.items() if who == "sheldon")[0]]
     remove(scanned, removed)
-    # The files of removed faces are still there, and a new look at the folders must not bring them back.
-    scanned.import_folder(tmp_path / "photos")
+    # Their files are still there, and a new look at all folders would make images of them.
+    scanned.post("/file_source/resync", {"id": 1})
+    scanned.wait()
+    assert not {row[2] for row in scanned.get("/instances")} & set(removed)
+    assert len(list((tmp_path / "project/faces").glob("*.jpg"))) == len(provenance(tmp_path))
     before, names = stored(tmp_path), carried(scanned, "Personnes")
     assert set(before["vectors"]) == {128}
 

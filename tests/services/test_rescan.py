@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from panoptic_faces.services.rescan import Box, match_faces, overlaps
+from panoptic_faces.services.rescan import Box, as_provenance, match_faces, overlaps, provenance_of
+from panoptic_faces.services.scan import Photo, cut_out
 
 sides = st.integers(0, 60)
 boxes = st.lists(st.tuples(sides, sides, st.integers(1, 40), st.integers(1, 40)), max_size=8)
@@ -32,6 +35,17 @@ def test_a_square_box_from_brows_to_chin_is_the_face_of_a_tall_one() -> None:
 def test_nothing_matches_nothing() -> None:
     assert match_faces([], [(0, 0, 5, 5)]) == []
     assert match_faces([(0, 0, 5, 5)], []) == [None]
+
+
+def test_a_crop_tells_its_photo_and_its_box(tmp_path: Path) -> None:
+    picture = np.zeros((80, 80, 3), dtype=np.uint8)
+    file = tmp_path / "crop.jpg"
+    file.write_bytes(cut_out(picture, (10, 20, 30, 40), Photo("abc", "été.jpg", b"")))
+    assert provenance_of(file) == ("abc", (10, 20, 30, 40))
+    file.write_bytes(b"no picture")
+    assert provenance_of(file) is None and provenance_of(tmp_path / "gone.jpg") is None
+    for told in ("", "[]", "{}", '{"sha1": "a", "box": [1, 2]}', '{"sha1": "a", "box": "abcd"}', "null"):
+        assert as_provenance(told) is None
 
 
 @given(boxes, boxes)
