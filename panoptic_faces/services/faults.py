@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import shutil
 import sqlite3
 from pathlib import Path
 
 from ..core.errors import FacesError
 
+# SQLite calls it an I/O error when it cannot make its small files beside a database on a full disk.
+FULL_BYTES = 1 << 20
 # Kinds of failure of the system: the first row whose number or words are the error's tells.
 _FAULTS: tuple[tuple[str, frozenset[int], tuple[str, ...]], ...] = (
     ("disk_full", frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", -1)}), ("disk is full",)),
@@ -36,8 +39,16 @@ def obstacle(error: BaseException, place: Path) -> FacesError | None:
     where = getattr(error, "filename", None) or place
     for code, numbers, phrases in _FAULTS:
         if number in numbers or any(phrase in words for phrase in phrases):
-            return FacesError(code, where=str(where))
+            full = code == "drive_gone" and isinstance(error, sqlite3.Error) and _is_full(place)
+            return FacesError("disk_full" if full else code, where=str(where))
     return None
+
+
+def _is_full(place: Path) -> bool:
+    try:
+        return shutil.disk_usage(place).free < FULL_BYTES
+    except OSError:
+        return False
 
 
 def check_unchanged(sha1: str, source: Path | bytes) -> None:

@@ -38,6 +38,18 @@ def some_photos(shared: Path, folder: Path, people: int, seed: int = 1) -> Path:
     return folder
 
 
+def refusal(server: Panoptic, action: str) -> str:
+    """What the page tells of an action that cannot be done."""
+    try:
+        server.act(action, **ACTIONS[action])
+    except FacesError as error:
+        assert error.code == "panoptic_told", error
+        return str(error)
+    tasks = server.wait()
+    assert tasks[-1]["cancelled"], tasks
+    return str(tasks[-1]["name"])
+
+
 @dataclass
 class Rig:
     """One project, its photos, and copies of it before and after each action; servers are started one at a time."""

@@ -16,7 +16,7 @@ import pytest
 from panoptic_faces.core.errors import FacesError
 from panoptic_faces.launch import PLUGIN, Panoptic
 
-from .rig import ACTIONS, Rig
+from .rig import ACTIONS, Rig, refusal
 from .state import check, contents
 
 
@@ -103,18 +103,6 @@ def test_the_project_s_drive_stops(rig: Rig, server: Panoptic, action: str) -> N
     rig.no_more_orders()
     check(rig.project)
     rig.finish(action, server)
-
-
-def refusal(server: Panoptic, action: str) -> str:
-    """What the page tells of an action that cannot be done."""
-    try:
-        server.act(action, **ACTIONS[action])
-    except FacesError as error:
-        assert error.code == "panoptic_told", error
-        return str(error)
-    tasks = server.wait()
-    assert tasks[-1]["cancelled"], tasks
-    return str(tasks[-1]["name"])
 
 
 @pytest.mark.parametrize("action", ACTIONS)
