@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.neighbors import similarity_blocks, unit_vectors
+from ..core.neighbors import nearest, unit_vectors
 
 NEIGHBOURS = 12
 ROUNDS = 100
@@ -61,18 +61,19 @@ def _settle(unit: NDArray[np.float32], random: np.random.Generator) -> NDArray[n
 
 def _edges(unit: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Pairs of near neighbours, each face's nearest with weight 1 and the others with less."""
-    k = min(NEIGHBOURS, len(unit) - 1)
-    lefts, rights, weights = [], [], []
-    for start, block in similarity_blocks(unit):
-        rows = np.arange(len(block))
-        block[rows, rows + start] = -2
-        near = np.argpartition(-block, k - 1, axis=1)[:, :k]
-        likeness = np.take_along_axis(block, near, axis=1).astype(np.float64)
-        gap = likeness.max(axis=1, keepdims=True) - likeness
-        lefts.append(np.repeat(rows + start, k))
-        rights.append(near.ravel())
-        weights.append(np.exp(-gap / (gap.mean(axis=1, keepdims=True) + 1e-9)).ravel())
-    return np.concatenate(lefts), np.concatenate(rights).astype(np.int64), np.concatenate(weights)
+    a, b, similarity = nearest(unit, NEIGHBOURS)
+    left, right, likeness = np.append(a, b), np.append(b, a), np.append(similarity, similarity).astype(np.float64)
+    order = np.lexsort((right, -likeness, left))
+    left, right, likeness = left[order], right[order], likeness[order]
+    # A pair is there where one of the two is among the nearest of the other: those of each face are its first.
+    counts = np.bincount(left, minlength=len(unit))
+    own = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts) < NEIGHBOURS
+    left, right, likeness = left[own], right[own], likeness[own]
+    counts = np.maximum(np.bincount(left, minlength=len(unit)), 1)
+    best = np.full(len(unit), -2.0)
+    np.maximum.at(best, left, likeness)
+    gap = best[left] - likeness
+    return left, right, np.exp(-gap / ((np.bincount(left, gap, len(unit)) / counts)[left] + 1e-9))
 
 
 def _added(force: NDArray[np.float64], to: NDArray[np.int64], n: int) -> NDArray[np.float64]:
