@@ -114,7 +114,8 @@ def train_cells(sample: Vectors, n: int, seed: int) -> Vectors:
     """(cells, d) centroids; one cell, in which the search is exact, where one machine would not need any."""
     if n <= EXACT_UP_TO:
         return np.asarray(sample[:1])
-    return np.asarray(inverted(sample, n, seed).quantizer.reconstruct_n(0, int(4 * np.sqrt(n))))
+    index = inverted(sample, n, seed)
+    return np.array(index.quantizer.reconstruct_n(0, index.nlist))
 
 
 def cut_into_shards(centroids: Vectors, counts: Ints, most: int) -> Ints:
