@@ -73,8 +73,6 @@ class ImageActions(LookupActions):
     def cluster_by_tags(self, context: ActionContext, tags: PropertyId = None, vectors: VectorType = None,
                         parent_tags: Parents = USE, prefix: str = "", min_strength: float = 0.5,
                         multiple: bool = False, examples: bool = False, save_as: str = "") -> ActionResult:
-        from ..models.images import clip_of
-
         language = self.data.language()
         saved, several, learn = name_of_property(save_as), switch("multiple", multiple), switch("examples", examples)
         least = share("min_strength", min_strength)
@@ -91,7 +89,7 @@ class ImageActions(LookupActions):
         groups, rest, given = service.group_by_tags(
             chosen, found, [names[tag] for tag in order],
             [[place[above] for above in tree.tags[tag].parents if above in place] for tag in order],
-            clip_of(kind.params).embed_texts, examples=carried, parent_tags=parent_tags.value,
+            self.clip_of(kind).embed_texts, examples=carried, parent_tags=parent_tags.value,
             prefix=before + " " if before and "{}" not in before else before, min_strength=least, multiple=several)
         done = None
         if saved and given:

@@ -59,7 +59,7 @@ class LookupActions(VectorActions):
     @explained
     def search_by_text(self, context: ActionContext, vectors: VectorType = None, text: str = "",
                        min_similarity: float = 0.0) -> ActionResult:
-        from ..models.images import clip_of, is_clip
+        from ..models.images import is_clip
 
         language = self.data.language()
         least, asked = share("min_similarity", min_similarity), words("text", text)
@@ -69,7 +69,7 @@ class LookupActions(VectorActions):
         unfit = isinstance(vectors, VectorType) and not is_clip(vectors.params)
         kind = self.clip_kind(None if unfit else vectors)
         _, chosen, found = self.images_among(context, kind)
-        group = nearest_images(chosen, found, clip_of(kind.params).embed_texts([asked]), asked, min_similarity=least)
+        group = nearest_images(chosen, found, self.clip_of(kind).embed_texts([asked]), asked, min_similarity=least)
         return shown([group], language, {"images": len(group.images)})
 
     @explained
@@ -89,7 +89,7 @@ class LookupActions(VectorActions):
 
         photo = Photo("", file.name, file)
         if kind.params.get("subject") != "face":
-            (_, vector, error), = vectors_of_photos(image_embedder(kind.params))([photo])
+            (_, vector, error), = vectors_of_photos(image_embedder(kind.params, offline=self.params.offline))([photo])
         else:
             scanner, _ = self.face_scanner(kind)
             scanned = scanner(photo)

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -134,9 +135,9 @@ def assignments(value: Any) -> dict[str, str]:
 
 def folder_to_write(value: Any) -> Path:
     """A folder that exists and that the user named; raises ``out_folder``."""
-    if not isinstance(value, str) or not value.strip() or not Path(value).expanduser().is_dir():
+    if not isinstance(value, str) or not value.strip() or not Path(os.path.expanduser(value)).is_dir():
         raise FacesError("out_folder", got=repr(value)[:200])
-    return Path(value).expanduser()
+    return Path(os.path.expanduser(value))
 
 
 def explained(action: Callable[..., ActionResult]) -> Callable[..., ActionResult]:

@@ -64,13 +64,17 @@ class VectorActions:
 
     def _compute(self, kind: VectorType, selection: list[str] | None) -> Any:
         def embedder() -> VectorsOf:
-            return vectors_of_photos(images.image_embedder(kind.params))
+            return vectors_of_photos(images.image_embedder(kind.params, offline=self.params.offline))
 
         task = ComputeVectorsTask(self.data, embedder, kind.id, selection, self.log.with_name("vectors.log"))
         self.project.add_task(task)
         return task.id
 
     # ---- shared by the actions on vectors
+
+    def clip_of(self, kind: VectorType) -> clip.Clip:
+        """The model of a type of CLIP vectors; raises as ``models.images.clip_of``."""
+        return images.clip_of(kind.params, offline=self.params.offline)
 
     def images_among(self, context: ActionContext, kind: VectorType
                      ) -> tuple[list[str], list[str], NDArray[np.float32]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,17 +32,17 @@ class Clip:
     model: a name that open_clip knows, or a file of its configuration (.json). pretrained: a tag that
     open_clip knows for the model, fetched by it at the first use, or a file of weights, read without running
     any code in it. device: ``auto`` takes CUDA, then MPS, then the processor. batch_size: pictures or texts
-    at a time.
+    at a time. offline: of a tag, only what was fetched before is used.
 
     ``name`` says which vectors can be compared: the model, and the tag or the checksum of the weights.
     Pictures of the project and of a query go through the same preparation, that of the model.
 
     Raises FacesError: ``clip_missing``, ``torchvision_broken``, ``clip_model``, ``clip_pretrained``,
-    ``clip_weights``, ``clip_fetch``, ``device``, ``batch_size``.
+    ``clip_weights``, ``clip_fetch``, ``clip_offline``, ``device``, ``batch_size``.
     """
 
     def __init__(self, model: str = MODEL, pretrained: str = PRETRAINED, *, device: str = "auto",
-                 batch_size: int = BATCH) -> None:
+                 batch_size: int = BATCH, offline: bool = False) -> None:
         if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
             raise FacesError("batch_size", got=repr(batch_size))
         self._batch = batch_size
@@ -48,18 +50,20 @@ class Clip:
         self._device = _device(device)
         self.name = identify(model, pretrained)
         known = _model_name(library, model)
-        weights = Path(pretrained).expanduser()
+        weights = Path(os.path.expanduser(pretrained))
         local = weights.is_file()
         try:
-            self._model, _, self._prepare = library.create_model_and_transforms(
-                known, pretrained=str(weights) if local else pretrained, device=self._device)
-            self._tokens = library.get_tokenizer(known)
+            with _network(library, known, "" if local else pretrained, allowed=not offline):
+                self._model, _, self._prepare = library.create_model_and_transforms(
+                    known, pretrained=str(weights) if local else pretrained, device=self._device)
+                self._tokens = library.get_tokenizer(known)
         # torch and the hub's client answer a bad file or a dead line with almost any exception.
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"[:200]
             if local:
                 raise FacesError("clip_weights", file=weights.name, model=known, reason=reason) from error
-            raise FacesError("clip_fetch", model=known, pretrained=pretrained, reason=reason) from error
+            raise FacesError("clip_offline" if offline else "clip_fetch", model=known, pretrained=pretrained,
+                             reason=reason) from error
         self._model.eval()
         self._lock = threading.Lock()
         self._known_texts: dict[str, Floats] = {}
@@ -101,7 +105,7 @@ def identify(model: str, pretrained: str) -> str:
     """
     library = _open_clip()
     known = _model_name(library, model)
-    weights = Path(pretrained).expanduser()
+    weights = Path(os.path.expanduser(pretrained))
     if weights.is_file():
         return f"clip/{known}/{checksum(weights)[:16]}"
     _check_tag(library, known, pretrained)
@@ -121,6 +125,25 @@ def _open_clip() -> ModuleType:
     return library
 
 
+@contextmanager
+def _network(library: ModuleType, model: str, tag: str, *, allowed: bool) -> Iterator[None]:
+    """Forbid the hub's client, through which open_clip fetches, to use the network; it then looks into its cache."""
+    if allowed:
+        yield
+        return
+    from huggingface_hub import constants
+
+    if tag and not (library.get_pretrained_cfg(model, tag) or {}).get("hf_hub"):
+        # open_clip fetches such a tag by itself.
+        raise ConnectionError(tag)
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
 def _device(wanted: str) -> str:
     import torch
 
@@ -134,7 +157,7 @@ def _device(wanted: str) -> str:
 
 
 def _model_name(library: ModuleType, model: str) -> str:
-    file = Path(model).expanduser()
+    file = Path(os.path.expanduser(model))
     if file.suffix == ".json" and file.is_file():
         library.add_model_config(file)
         model = file.stem

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from ..core.errors import FacesError
 from . import clip
 from .pictures import Pixels, read_picture
+from .weights import forbidden
 
 # The longest side, in pixels, of a picture that is embedded: the largest that Panoptic stores of any image, so
 # that it does not matter whether the original is at hand. Every embedder reduces it further.
@@ -54,11 +56,12 @@ def is_visual(parameters: Mapping[str, Any]) -> bool:
     return parameters.get("model") == NAME
 
 
-def image_embedder(parameters: Mapping[str, Any]) -> ImageEmbedder:
+def image_embedder(parameters: Mapping[str, Any], *, offline: bool = False) -> ImageEmbedder:
     """The embedder that these parameters of a type of vectors stand for; the last CLIP stays loaded.
 
     Raises FacesError ``vectors_of_others`` for parameters that are not of this table, ``weights_changed`` where
-    the file of weights is not the one that the type was made with, and those of :class:`clip.Clip`.
+    the file of weights is not the one that the type was made with, and those of :class:`clip.Clip`. offline: never
+    use the network; also so where ``PANOPTIC_FACES_OFFLINE`` says so.
     """
     if is_visual(parameters):
         from .visual import VisualEmbedder
@@ -66,24 +69,25 @@ def image_embedder(parameters: Mapping[str, Any]) -> ImageEmbedder:
         return VisualEmbedder()
     if not is_clip(parameters):
         raise FacesError("vectors_of_others")
-    return clip_of(parameters)
+    return clip_of(parameters, offline=offline)
 
 
-def clip_of(parameters: Mapping[str, Any]) -> clip.Clip:
+def clip_of(parameters: Mapping[str, Any], *, offline: bool = False) -> clip.Clip:
     """The CLIP model of a type of vectors; raises as :func:`image_embedder`."""
     pretrained = str(parameters["pretrained"])
-    file = Path(pretrained).expanduser()
+    file = Path(os.path.expanduser(pretrained))
     # A file that was replaced is read, and checked, again.
     stamp = (file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else (0, 0)
-    loaded = _clip(str(parameters["architecture"]), pretrained, str(parameters.get("device", "auto")), stamp)
+    loaded = _clip(str(parameters["architecture"]), pretrained, str(parameters.get("device", "auto")), stamp,
+                   forbidden(offline))
     if loaded.name != parameters["model"]:
         raise FacesError("weights_changed", file=file.name)
     return loaded
 
 
 @lru_cache(maxsize=1)
-def _clip(architecture: str, pretrained: str, device: str, stamp: tuple[int, int]) -> clip.Clip:
-    return clip.Clip(architecture, pretrained, device=device)
+def _clip(architecture: str, pretrained: str, device: str, stamp: tuple[int, int], offline: bool) -> clip.Clip:
+    return clip.Clip(architecture, pretrained, device=device, offline=offline)
 
 
 def prepared(source: Path | bytes) -> Pixels:

@@ -61,11 +61,16 @@ def weights_path(weights: WeightsFile, folder: str | Path | None = None, *, offl
             return cached
         except FacesError as error:
             failures.append(str(error))
-    if offline or os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0"):
+    if forbidden(offline):
         raise FacesError("weights_offline", file=weights.name, folder=cache_folder(),
                          reasons=" ".join(failures))
     _fetch(weights, cached, (_from_official_address, _from_mirror), failures)
     return cached
+
+
+def forbidden(offline: bool) -> bool:
+    """Whether the network must not be used: by the setting, or by ``PANOPTIC_FACES_OFFLINE``."""
+    return offline or os.environ.get(OFFLINE_VARIABLE, "0") not in ("", "0")
 
 
 def check(path: Path, weights: WeightsFile) -> None:
