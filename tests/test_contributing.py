@@ -70,9 +70,8 @@ def test_the_tables_are_those_of_the_docs() -> None:
 
 
 def test_a_clusterer_keeps_what_every_clusterer_promises(changed: Path) -> None:
-    said = python(changed, "-m", "pytest", "-v", "-p", "no:cacheprovider", "tests/core/test_faces.py",
-                  "-k", "components")
-    assert "components" in said and " passed" in said
+    # pytest fails where it selects nothing.
+    python(changed, "-m", "pytest", "-p", "no:cacheprovider", "tests/core/test_faces.py", "-k", "components")
 
 
 def test_a_clusterer_and_a_model_are_options_of_the_command(changed: Path, shared: Path) -> None:
