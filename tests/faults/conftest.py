@@ -75,6 +75,6 @@ def open_project(guarded: Guarded, tmp_path: Path) -> Callable[..., Panoptic]:
 def rig(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Rig:
     """A project before and after every action, undisturbed."""
     home = tmp_path_factory.mktemp("faults")
-    made = Rig(home, some_photos(shared, home / "photos", 25), shared / "weights")
+    made = Rig(home, some_photos(shared / "data/faces/lfw_a", home / "photos", 25), shared / "weights")
     made.build()
     return made

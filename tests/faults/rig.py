@@ -5,10 +5,11 @@ from __future__ import annotations
 import http.client
 import random
 import shutil
+import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,9 +31,9 @@ ACTIONS: dict[str, dict[str, Any]] = {
 DONE_ALREADY = ("À confirmer",)
 
 
-def some_photos(shared: Path, folder: Path, people: int, seed: int = 1) -> Path:
+def some_photos(source: Path, folder: Path, people: int, seed: int = 1) -> Path:
     """Copies of the photos of some people."""
-    chosen = random.Random(seed).sample(sorted((shared / "data/faces/lfw_a").iterdir()), people)
+    chosen = random.Random(seed).sample(sorted(source.iterdir()), people)
     for person in chosen:
         shutil.copytree(person, folder / person.name)
     return folder
@@ -176,3 +177,19 @@ class Rig:
         found = contents(self.project)
         for part, expected in self.undisturbed[action].items():
             assert found[part] == expected, f"{part} after {action}"
+
+
+def hold(rig: Rig, seconds: float, work: Callable[[], Any]) -> None:
+    """Do some work while another program keeps all databases of the project for some seconds."""
+    held = [sqlite3.connect(rig.project / name, isolation_level=None, check_same_thread=False)
+            for name in ("data.db", "media.db", "project.db")]
+    for database in held:
+        database.execute("BEGIN EXCLUSIVE")
+    worker = threading.Thread(target=work)
+    worker.start()
+    worker.join(seconds)
+    for database in held:
+        with suppress(sqlite3.Error):
+            database.execute("ROLLBACK")
+        database.close()
+    worker.join()

@@ -6,17 +6,16 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from panoptic_faces.core.errors import FacesError
 from panoptic_faces.launch import PLUGIN, Panoptic
 
-from .rig import ACTIONS, Rig, refusal
+from .rig import ACTIONS, Rig, hold, refusal
 from .state import check, contents
 
 
@@ -179,19 +178,3 @@ def test_databases_that_another_process_holds(rig: Rig, server: Panoptic, action
     rig.reset(server, action)
     hold(rig, 7, lambda: rig.act(server, action))
     rig.compare(action)
-
-
-def hold(rig: Rig, seconds: float, work: Callable[[], Any]) -> None:
-    """Do some work while another program keeps all databases of the project for some seconds."""
-    held = [sqlite3.connect(rig.project / name, isolation_level=None, check_same_thread=False)
-            for name in ("data.db", "media.db", "project.db")]
-    for database in held:
-        database.execute("BEGIN EXCLUSIVE")
-    worker = threading.Thread(target=work)
-    worker.start()
-    worker.join(seconds)
-    for database in held:
-        with suppress(sqlite3.Error):
-            database.execute("ROLLBACK")
-        database.close()
-    worker.join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from panoptic.core.project.project import Project as HostProject
 from panoptic_faces.host.database import Database
 from panoptic_faces.host.tags import Tags
 from panoptic_faces.services.faults import obstacle
+from panoptic_faces.services.tags import TagTree
 
 
 @pytest.fixture
@@ -38,6 +40,23 @@ def test_a_name_given_while_groups_were_made_stays(database: Database) -> None:
     tree = tags.tree(people)
     assert dict(zip("ab", tree.people("ab"), strict=True)) == {"a": "Marie", "b": "Visage 1"}
     assert tree.carried.keys() == {"a", "b"} and len(tree.carried["a"]) == 1
+
+
+def test_groups_saved_in_two_tabs_at_once_are_saved_once(database: Database) -> None:
+    together = threading.Barrier(4)
+
+    def tab() -> None:
+        together.wait()
+        tags = Tags(database)
+        tags.write("Personnes", {"a": ("Visage 1",), "b": ("Visage 2",)}, images=["a", "b"], read=TagTree({}, {}))
+
+    tabs = [threading.Thread(target=tab) for _ in range(4)]
+    for one in tabs:
+        one.start()
+    for one in tabs:
+        one.join()
+    assert [prop.name for prop in database.public.get_properties() if not prop.system_key] == ["Personnes"]
+    assert sorted(tag.value for tag in database.public.get_tags()) == ["Visage 1", "Visage 2"]
 
 
 @pytest.mark.parametrize("error, code", [
