@@ -229,7 +229,7 @@ class _Known:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        with np.load(io.BytesIO(dataset.fs.cat_file(f"{dataset.root}/{KNOWN}"))) as arrays:
+        with np.load(io.BytesIO(dataset.fs.cat_file(f"{dataset.root}/{KNOWN}")), allow_pickle=False) as arrays:
             self._content, self._part = arrays["content"], arrays["part"]
             self._parts = arrays["parts"].tolist()
 

@@ -48,4 +48,5 @@ def _cut(name: str, size: int) -> str:
 
 def safe_cell(text: str) -> str:
     """A text that no spreadsheet takes for a formula: those that begin like one get an apostrophe in front."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+    # Where Japanese or Chinese is spoken, the wide signs begin formulas too.
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")) else text
