@@ -286,5 +286,9 @@ def _provenance(faces: Iterable[tuple[Photo, int, FoundFace, Renditions]]) -> di
 
 def _write_whole(path: Path, data: bytes) -> None:
     part = path.with_suffix(".part")
-    part.write_bytes(data)
+    with part.open("wb") as file:
+        file.write(data)
+        # The database is on the disk when it says so; a power cut must not leave it with an empty crop.
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(part, path)
