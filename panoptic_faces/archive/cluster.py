@@ -181,7 +181,7 @@ def _joined_in_partitions(corpus: _Corpus, store: Store, run: Any, most: int) ->
                            corpus.n_good):
         roots[group] = root
     heads, node = np.unique(roots, return_inverse=True)
-    node = node.reshape(-1)
+    node = np.asarray(node.reshape(-1), dtype=np.int64)
     sums = np.concatenate([store.get(f"sums-{place}") for place in range(number)])
     order = np.concatenate([store.get(f"heads-{place}") for place in range(number)])
     ordered = np.empty_like(sums)
@@ -275,12 +275,12 @@ def _spread_out(store: Store, run: Any, clusters: Clusters, impostors: Impostors
     for number, share in enumerate(shares):
         store.put(f"group-{number}", np.column_stack([clusters.sums[share], *_numbers(clusters, share)]))
         mine.append((number, photos[share]))
-    found = run(_resemble, mine, store.address, impostors, photos[adults])
+    found: list[tuple[Ints, Floats]] = run(_resemble, mine, store.address, impostors, photos[adults])
     return np.concatenate([row[0] for row in found]), np.concatenate([row[1] for row in found])
 
 
 def _numbers(clusters: Clusters, rows: Ints) -> list[Floats]:
-    return [clusters.offset[rows], clusters.size[rows], clusters.within[rows]]
+    return [np.asarray(values[rows], dtype=np.float64) for values in (clusters.offset, clusters.size, clusters.within)]
 
 
 def _resemble(given: tuple[int, Any], store: str, impostors: Impostors, photos: Any) -> tuple[Ints, Floats]:

@@ -7,8 +7,8 @@ import click
 from .common import Sentences, say
 
 COMMANDS = {
-    "open": "opening", "weights": "data", "encode": "encoding", "cluster": "clustering", "runs": "clustering",
-    "recognize": "recognizing", "evaluate": "recognizing",
+    "open": "opening", "weights": "data", "encode": "encoding", "cluster": "clustering", "import": "archive",
+    "runs": "clustering", "recognize": "recognizing", "evaluate": "recognizing",
     "xmp-write": "xmp", "xmp-read": "xmp", "privacy": "data"}
 
 

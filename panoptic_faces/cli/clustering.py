@@ -10,7 +10,19 @@ import click
 
 from ..core.errors import FacesError
 from ..core.faces import CLUSTERERS
-from .common import LANGUAGE, Bar, Whole, command, folder, json_option, model_options, say, sources, tell
+from .common import (
+    LANGUAGE,
+    Address,
+    Bar,
+    Whole,
+    command,
+    folder,
+    json_option,
+    model_options,
+    say,
+    scheduler_option,
+    tell,
+)
 from .encoding import encoded, leave_with
 
 if TYPE_CHECKING:
@@ -25,8 +37,9 @@ SAVE_OPTION = click.option("--save", default="crops", type=click.Choice(("crops"
 
 
 @command("cluster")
-@sources()
-@click.option("--out", required=True, type=folder(), help=say("cluster.out"))
+@click.argument("photos", nargs=-1, required=True, type=Address(exists=True))
+@click.option("--out", required=True, type=Address(file_okay=False), help=say("cluster.out"))
+@scheduler_option
 @click.option("--method", default="auto", metavar="NAME", help=say("cluster.method", allowed=", ".join(CLUSTERERS)))
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help=say("cluster.set"))
 @click.option("--min-size", default=1, type=Whole(1), metavar="N", help=say("cluster.min_size"))
@@ -34,16 +47,27 @@ SAVE_OPTION = click.option("--save", default="crops", type=click.Choice(("crops"
 @SAVE_OPTION
 @model_options
 @json_option
-def cluster_command(photos: tuple[Path, ...], out: Path, method: str, settings: tuple[str, ...], min_size: int,
-                    seed: int, save: str, detector: str, model: str, normalisation: str | None, jobs: int | None,
-                    as_json: bool) -> None:
+def cluster_command(photos: tuple[str, ...], out: str, scheduler: str | None, method: str, settings: tuple[str, ...],
+                    min_size: int, seed: int, save: str, detector: str, model: str, normalisation: str | None,
+                    jobs: int | None, as_json: bool) -> None:
+    if scheduler:
+        from .archive import cluster_archive_command
+
+        cluster_archive_command(photos, out, scheduler, method, seed, jobs, as_json)
+        return
+    found = tuple(Path(photo) for photo in photos)
+    _cluster(found, Path(out), method, settings, min_size, seed, save, (detector, model, normalisation), jobs, as_json)
+
+
+def _cluster(photos: tuple[Path, ...], out: Path, method: str, settings: tuple[str, ...], min_size: int, seed: int,
+             save: str, models: tuple[str, str, str | None], jobs: int | None, as_json: bool) -> None:
     from ..services.crops import FaceCrops
     from ..services.people import group_faces
 
     chosen: dict[str, Any] = {**assignments(settings)}
     check_method(method, chosen)
     crops, begun = FaceCrops(), time.perf_counter()
-    table, encoding = faces_of(photos, out, crops, detector, model, normalisation, jobs)
+    table, encoding = faces_of(photos, out, crops, *models, jobs)
     rows, after_encoding = table.rows(), time.perf_counter()
     with Bar("group", None):
         groups, rest = group_faces([row.id for row in rows], table.vectors, rows, LANGUAGE, method=method,

@@ -8,6 +8,7 @@ from panoptic.core.plugin.plugin import APlugin
 
 from ..core.errors import FacesError
 from ..i18n import sentences, text
+from .archive_actions import ArchiveActions
 from .crops import FaceProject
 from .database import Database
 from .image_actions import ImageActions
@@ -25,6 +26,7 @@ ACTIONS = {
     "tag_photos": "execute",
     "evaluate_clusters": "execute",
     "export_people": "execute",
+    "import_faces": "execute",
     "forget_faces": "execute",
     "compute_clusters": "group",
     "find_duplicates": "group",
@@ -37,7 +39,7 @@ ACTIONS = {
 }
 
 
-class PanopticFaces(PeopleActions, ImageActions, APlugin):
+class PanopticFaces(PeopleActions, ArchiveActions, ImageActions, APlugin):
     """Faces, people and clusters."""
 
     def __init__(self, name: str, project: Any, plugin_path: str) -> None:
