@@ -18,7 +18,11 @@ def unit_rows(vectors: ArrayLike) -> NDArray[np.float32]:
     Contiguous float32 vectors that are all of length 1 already are returned as they are: do not write to
     the result.
     """
-    given = np.asarray(vectors)
+    try:
+        given = np.asarray(vectors)
+    except (TypeError, ValueError):
+        # Rows of several lengths, say: the one check of vectors tells.
+        return unit_vectors(vectors)
     if given.dtype.kind not in "fiu" or given.ndim != 2 or len(given) <= ROWS:
         return unit_vectors(vectors)
     if given.dtype == np.float32 and given.flags.c_contiguous:
