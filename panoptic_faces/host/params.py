@@ -3,7 +3,6 @@
 import functools
 import logging
 import os
-import sqlite3
 from collections.abc import Callable, Mapping
 from enum import Enum
 from pathlib import Path
@@ -150,15 +149,12 @@ def explained(action: Callable[..., ActionResult]) -> Callable[..., ActionResult
     def run(self: Any, *args: Any, **kwargs: Any) -> ActionResult:
         try:
             return Answer(action(self, *args, **kwargs))
-        except FacesError as error:
-            refused = error
-        except (OSError, sqlite3.Error, MemoryError) as error:
-            found = obstacle(error, self.data.folder)
-            if found is None:
+        except Exception as error:
+            refused = obstacle(error, self.data.folder)
+            if refused is None:
                 raise
-            logger.warning("%s: %s", action.__name__, type(error).__name__)
-            refused = found
-        language = self.data.language()
-        return Answer(told(NotifType.ERROR, refused.sentence(language), language))
+            logger.warning("%s: %s", action.__name__, refused.code)
+            language = self.data.language()
+            return Answer(told(NotifType.ERROR, refused.sentence(language), language))
 
     return run

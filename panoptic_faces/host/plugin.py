@@ -6,8 +6,8 @@ from typing import Any
 from fastapi.exceptions import HTTPException
 from panoptic.core.plugin.plugin import APlugin
 
-from ..core.errors import FacesError
 from ..i18n import sentences, text
+from ..services.faults import obstacle
 from .archive_actions import ArchiveActions
 from .crops import FaceProject
 from .database import Database
@@ -62,11 +62,15 @@ class PanopticFaces(PeopleActions, ArchiveActions, ImageActions, APlugin):
 
     def update_params(self, params: Any) -> Any:
         try:
-            self.params = checked_settings(self.params, params if isinstance(params, dict) else params.model_dump())
-        except FacesError as error:
+            changed = checked_settings(self.params, params if isinstance(params, dict) else params.model_dump())
+            self.project.save_params(changed.model_dump())
+        except Exception as error:
+            refused = obstacle(error, self.data.folder)
+            if refused is None:
+                raise
             # The page shows the words of this exception, and a traceback of any other.
-            raise HTTPException(422, error.sentence(self.data.language())) from error
-        self.project.save_params(self.params.model_dump())
+            raise HTTPException(422, refused.sentence(self.data.language())) from error
+        self.params = changed
         return self.params
 
     def get_description(self) -> Any:

@@ -82,16 +82,13 @@ class PhotosTask(Task, Generic[Result]):
                 self._do(self.prepare(), missing)
             if not self.is_cancelled():
                 self.after()
-        except FacesError as error:
-            self._give_up(left - self.state.done - self.state.failed, error.sentence(self._language))
         except Exception as error:
             refused = obstacle(error, self._project.folder)
-            if refused is not None:
-                self._give_up(left - self.state.done - self.state.failed, refused.sentence(self._language))
-                return
-            # The host logs it but shows a green tick: the list of tasks must tell.
-            self._give_up(left - self.state.done - self.state.failed, f"{type(error).__name__}: {error}")
-            raise
+            told = refused.sentence(self._language) if refused else f"{type(error).__name__}: {error}"
+            self._give_up(left - self.state.done - self.state.failed, told)
+            if refused is None:
+                # The host logs it but shows a green tick: the list of tasks told.
+                raise
 
     def _do(self, work: Callable[[Sequence[Photo]], list[Outcome[Result]]], missing: list[str]) -> None:
         self._tell()

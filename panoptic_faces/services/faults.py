@@ -26,10 +26,12 @@ _FAULTS: tuple[tuple[str, frozenset[int], tuple[str, ...]], ...] = (
 
 
 def obstacle(error: BaseException, place: Path) -> FacesError | None:
-    """The sentence for what the system refused; None for what is no such thing.
+    """The sentence for a FacesError and for what the system refused; None for what is neither.
 
     place: where the work was done, told where the error names no file.
     """
+    if isinstance(error, FacesError):
+        return error
     if isinstance(error, MemoryError):
         return FacesError("memory_full")
     if not isinstance(error, (OSError, sqlite3.Error)):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from panoptic_faces.launch import Panoptic
+from panoptic_faces.core.errors import FacesError
+from panoptic_faces.launch import PLUGIN, Panoptic
 
 from .rig import ACTIONS, Rig, refusal
 from .state import check
@@ -59,6 +60,21 @@ def test_full_disk(rig: Rig, server: Panoptic, small_disk: Path, action: str, le
     filler.unlink()
     check(rig.project)
     rig.finish(action, server)
+
+
+def test_a_setting_that_cannot_be_saved_is_not_taken(rig: Rig, server: Panoptic, small_disk: Path) -> None:
+    rig.reset(server, "detect_faces")
+
+    def change(side: int) -> int:
+        known = server.post("/plugin_params", {"plugin": PLUGIN, "params": {"max_side": side}})
+        params = next(row for row in known if row["name"] == PLUGIN)["base_params"]["params"]
+        return next(int(row["default_value"]) for row in params if row["name"] == "max_side")
+
+    filler = fill(small_disk, 0)
+    with pytest.raises(FacesError, match="plein"):
+        change(1024)
+    filler.unlink()
+    assert change(512) == 512
 
 
 @pytest.mark.parametrize("action", ["detect_faces", "cluster_faces", "forget_faces"])
