@@ -105,6 +105,8 @@ def cluster_archive(address: str, out: str, client: Client, *, seed: int = 0, sh
 
 def _read(dataset: Dataset, store: Store, run: Any, most: int, seed: int, step: Callable[[str], None]) -> _Corpus:
     blocks = _blocks(dataset, min(BLOCK, most))
+    if not blocks:
+        raise FacesError("no_faces_found")
     share = -(-SAMPLE // max(1, len(blocks)))
     taken: list[Taken] = run(take, blocks, dataset.address, store.address, share)
     starts = np.concatenate([[0], np.cumsum([len(block.photo) for block in taken])]).astype(np.int64)
