@@ -206,15 +206,17 @@ class Project:
         # Of many images first which have a vector, so that these take no more memory than they need.
         asked = list(sha1s) if len(sha1s) <= MAX_VARIABLES else self.with_vector(type_id, sha1s)
         place = {sha1: number for number, sha1 in enumerate(asked)}
-        rows = np.empty((len(asked), 0), dtype=np.float32)
+        rows: NDArray[np.float32] | None = None
         there = np.zeros(len(asked), dtype=bool)
         for sha1, data in self._database.vectors(type_id, asked):
-            if rows.shape[1] == 0:
+            if rows is None:
                 rows = np.empty((len(asked), len(data) // 4), dtype=np.float32)
             if len(data) != 4 * rows.shape[1]:
                 raise FacesError("vectors_dimension", expected=rows.shape[1], got=len(data) // 4)
             rows[place[sha1]] = np.frombuffer(data, dtype="<f4")
             there[place[sha1]] = True
+        if rows is None:
+            return [], np.empty((0, 0), dtype=np.float32)
         if there.all():
             return asked, rows
         return [asked[number] for number in np.flatnonzero(there).tolist()], rows[there]

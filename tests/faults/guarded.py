@@ -1,8 +1,8 @@
 """Panoptic as a child that may speak to nobody but this machine, and that tells whom it wanted to speak to.
 
 Every attempt to look up a name, to connect, to send or to listen beyond 127.0.0.1, and every other program that is
-started, is refused and written as a line to the file PANOPTIC_GUARD. Excepted are the programs by which Python looks
-for libraries of the system.
+started, is refused and written as a line to the file PANOPTIC_GUARD. Excepted are the programs by which libraries look
+for other libraries and for fonts on this machine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import runpy
 import sys
 from typing import Any
 
-LOOKS_FOR_LIBRARIES = {"ldconfig", "gcc", "cc", "ld", "objdump"}
+LOOK_AROUND = {"ldconfig", "gcc", "cc", "ld", "objdump", "fc-list"}
 RECORD = os.environ.get("PANOPTIC_GUARD", "")
 
 
@@ -34,7 +34,7 @@ def guard(event: str, arguments: tuple[Any, ...]) -> None:
     elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
         there = is_here(arguments[0])
     elif event == "subprocess.Popen":
-        there = os.path.basename(os.fsdecode(arguments[0] or arguments[1][0])) in LOOKS_FOR_LIBRARIES
+        there = os.path.basename(os.fsdecode(arguments[0] or arguments[1][0])) in LOOK_AROUND
     else:
         there = event not in ("os.system", "os.exec", "os.posix_spawn")
     if not there:

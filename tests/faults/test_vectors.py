@@ -129,7 +129,7 @@ def test_broken_vectors_in_a_project_are_told_in_the_page(kind: str, project: tu
             _, sha1, data = next(row for row in sound if row[0] == number)
             vector = np.frombuffer(data, dtype=np.float32).copy()
             vector[3] = {"NaN": np.nan, "infinity": np.inf}.get(kind, vector[3])
-            broken = {"zero": 0 * vector, "shorter": vector[:5], "empty": vector[:0]}.get(kind, vector)
+            broken = {"zero": np.zeros_like(vector), "shorter": vector[:5], "empty": vector[:0]}.get(kind, vector)
             media.execute("UPDATE vectors SET data = ? WHERE type_id = ? AND sha1 = ?",
                           (broken.tobytes(), number, sha1))
         media.commit()

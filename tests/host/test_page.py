@@ -33,6 +33,7 @@ def test_scan_cluster_divide_and_save(page: Page, open_project: Callable[..., Pa
     assert "lancez d’abord detect_faces" in (page.notice() or "")
 
     page.run(DETECT, menu="Executer")
+    assert "données biométriques" in (page.notice() or "")
     panoptic.wait()
     page.page.wait_for_timeout(2000)
     page.picture("scanned")
