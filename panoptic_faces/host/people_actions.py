@@ -18,6 +18,7 @@ from .face_models import people_model
 from .params import Recognizer, Save, explained, folder_to_write
 from .project import FaceRecord
 from .results import shown, told
+from .tags import UNKNOWN
 
 if TYPE_CHECKING:
     from ..services.crops import FaceCrops
@@ -165,7 +166,7 @@ class PeopleActions(FaceActions):
         """People among the wanted faces, the unknown, and who is new, trained on every named face of the project."""
         faces, ignored, tree = self.data.faces(), self.tags.ignored(), self.tags.tree(prop)
         every = [image for image in sorted(faces) if image not in ignored]
-        names = dict(zip(every, tree.people(every), strict=True))
+        names = {**dict(zip(every, tree.people(every), strict=True)), **dict.fromkeys(tree.carriers(UNKNOWN))}
         asked = set(wanted)
         used, vectors = self.data.vectors(self.face_vectors().id, [image for image in every
                                                                 if image in asked or names[image] is not None])

@@ -20,6 +20,9 @@ TAG_COLOURS = 12
 # A face that carries one of these tags, of whatever property and in whatever language, is left out of every result.
 IGNORED = {plain(text(key, code)) for key in ("tag.not_a_face", "tag.ignore") for code in languages()}
 
+# A face that carries this tag is somebody that the user does not know: no example of anyone.
+UNKNOWN = {plain(text("group.unknown", code)) for code in languages()}
+
 # Properties of tags that name nobody.
 AUXILIARY = {text(key, code) for key in ("property.to_confirm", "property.different") for code in languages()}
 

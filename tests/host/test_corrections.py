@@ -72,6 +72,16 @@ def test_what_is_no_face_leaves_every_result(scanned: Panoptic, tmp_path: Path) 
     assert sorted(faces_of(tmp_path, "dogs")) == wrong
 
 
+def test_somebody_unknown_is_no_person(scanned: Panoptic, tmp_path: Path) -> None:
+    person = Person(scanned)
+    person.give(faces_of(tmp_path, "amy")[:2], "Amy")
+    stranger = faces_of(tmp_path, "raj")
+    person.give(stranger[:3], "inconnu")
+    groups = scanned.act("recognize_people", people=person.property)["groups"]
+    assert [group["name"] for group in groups[:2]] == ["Amy", "Inconnu"]
+    assert set(stranger) <= set(groups[1]["sha1s"])
+
+
 def test_names_and_corrections_survive_another_run(scanned: Panoptic, tmp_path: Path) -> None:
     first = scanned.act("cluster_faces", save_as="Personnes")
     person = Person(scanned)
