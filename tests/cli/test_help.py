@@ -34,7 +34,8 @@ def example(run: Run, command: str, language: str = "en") -> list[str]:
 
 
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "open"])
-def test_examples_work(run: Run, command: str, people: Path, shared: Path, tmp_path: Path) -> None:
+def test_examples_work(run: Run, command: str, people: Path, shared: Path, tmp_path: Path,
+                       request: pytest.FixtureRequest) -> None:
     # Each in a folder that has what the examples before it made.
     (tmp_path / "photos").symlink_to(people.parents[1] / "photos")
     (tmp_path / "faces.npz").write_bytes((people.parents[1] / "faces.npz").read_bytes())
@@ -42,6 +43,9 @@ def test_examples_work(run: Run, command: str, people: Path, shared: Path, tmp_p
     (tmp_path / "people").mkdir()
     (tmp_path / "people" / "runs.jsonl").write_bytes((people.parent / "runs.jsonl").read_bytes())
     (tmp_path / "people" / "run-001").symlink_to(people)
+    if command == "import":
+        (tmp_path / "project").symlink_to(request.getfixturevalue("project"))
+        run("encode", "photos", "--out", "archive", "--scheduler", "local", "--jobs", "1", cwd=tmp_path)
     arguments = example(run, command)
     assert arguments == example(run, command, "fr")
     assert run(*arguments, cwd=tmp_path).stdout.strip() or command == "xmp-read"
