@@ -11,11 +11,13 @@ import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from panoptic_faces.core.errors import FacesError
+from panoptic_faces.host.params import Settings
 from panoptic_faces.launch import PLUGIN, Panoptic
 
 from ..host.person import Person
@@ -53,6 +55,37 @@ def test_nothing_that_came_as_data_is_run(module: Path) -> None:
             assert told.get("allow_pickle") == "False", ast.unparse(node)
         if name == "torch.load":
             assert told.get("weights_only") == "True", ast.unparse(node)
+
+
+class Touches:
+    """What a pickle can hold: a call that is made when it is read."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self._file,)
+
+
+def test_no_file_runs_code_when_it_is_read(clip_files: tuple[Path, Path], tmp_path: Path) -> None:
+    import torch
+
+    from panoptic_faces.models.clip import Clip
+    from panoptic_faces.services.evaluate import evaluate_file
+    from panoptic_faces.services.face_table import read_table
+    from panoptic_faces.services.people_file import load_recognizer
+
+    touched, weights, arrays = tmp_path / "touched", tmp_path / "weights.pt", tmp_path / "arrays.npz"
+    torch.save({"state_dict": Touches(touched)}, weights)
+    objects = np.array([Touches(touched)], dtype=object)
+    np.savez(arrays, description=objects, emb=objects, label=objects, vector=objects)
+    for read in (lambda: Clip(str(clip_files[0]), str(weights), device="cpu"), lambda: read_table(arrays),
+                 lambda: load_recognizer(arrays, model="sface"), lambda: evaluate_file(arrays, "auto", {})):
+        with pytest.raises(FacesError):
+            read()
+        assert not touched.exists()
+    torch.load(weights, weights_only=False)
+    assert touched.exists()
 
 
 def listening(process: int) -> set[str]:
@@ -158,6 +191,11 @@ def test_offline_forbids_every_fetch(lived: tuple[Panoptic, Path], guarded: Guar
 
 def _as_dict(kind: object) -> dict[str, object]:
     return dict(kind) if isinstance(kind, dict) else dict(zip(("id", "source", "params"), list(kind), strict=False))  # type: ignore[call-overload]
+
+
+def test_nothing_is_on_that_was_not_asked_for() -> None:
+    default = Settings()
+    assert not (default.scan_on_import or default.vectors_on_import or default.people)
 
 
 def test_the_first_search_tells_what_is_kept(guarded: Guarded, shared: Path, tmp_path: Path) -> None:
