@@ -91,15 +91,17 @@ def cluster_archive(address: str, out: str, client: Client, *, seed: int = 0, sh
             found[place[id(item)]] = result
         return found
 
-    step("read")
-    corpus = _read(dataset, store, run, shard, seed, step)
-    step("join")
-    roots, edges, sums = _joined_in_partitions(corpus, store, run, shard)
-    step("adopt")
-    labels, totals = _people(corpus, roots, edges, sums, partial(_spread_out, store, run))
-    step("write")
-    grouped = _write(dataset, corpus, labels, totals, out, run)
-    store.erase()
+    try:
+        step("read")
+        corpus = _read(dataset, store, run, shard, seed, step)
+        step("join")
+        roots, edges, sums = _joined_in_partitions(corpus, store, run, shard)
+        step("adopt")
+        labels, totals = _people(corpus, roots, edges, sums, partial(_spread_out, store, run))
+        step("write")
+        grouped = _write(dataset, corpus, labels, totals, out, run)
+    finally:
+        store.erase()
     return grouped
 
 

@@ -62,6 +62,20 @@ def _add_arrays(found: dict[str, Any], path: Path) -> None:
         return
     with suppress(FacesError):
         found["people"].append({"file": str(path), "people": len(people_in(path))})
+        return
+    if path.suffix.lower() == ".parquet" and (faces := _archived(path)):
+        found["tables"].append({"file": str(path), "faces": faces})
+
+
+def _archived(path: Path) -> int:
+    """Faces with vectors in a Parquet file of an archive; 0 where it is none."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_table(path, columns=["vector"], partitioning=None)["vector"].drop_null().length())
+    except (OSError, KeyError, pa.ArrowException):
+        return 0
 
 
 def _vectors(path: Path) -> list[dict[str, Any]]:

@@ -22,6 +22,8 @@ def test_encode_and_cluster(run: Run, place: Path, tmp_path: Path) -> None:
     assert told["unreadable"] == [{"photo": str(tmp_path / "torn.jpg"), "error": "picture_unreadable"}]
     assert "Dask's dashboard: http://127.0.0.1:" in done.stderr
     assert len(pq.read_table(tmp_path / "archive")) == 41
+    found = json.loads(run("privacy", tmp_path / "archive", "--json").stdout)
+    assert sum(table["faces"] for table in found["tables"]) == 40
     done = run("cluster", tmp_path / "archive", "--out", tmp_path / "people", "--scheduler", "local", "--jobs", 1)
     assert done.stdout.startswith("40 faces, 8 people (8 with several faces), 0 faces of nobody: ")
     assert sorted(pq.read_table(tmp_path / "people" / "faces")["person"].to_pylist()) == sorted(list(range(8)) * 5)
