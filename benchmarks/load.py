@@ -28,6 +28,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ WORDS = [f"{colour} {thing}" for colour in ("red", "green", "blue", "old", "new"
          for thing in ("house", "boat", "portrait", "street", "letter", "horse", "tower", "garden", "crowd", "map")]
 
 
-PARTS = ["whole_images", "maps", "people", "scan"]
+PARTS = ["whole_images", "scan", "people", "maps", "visual"]
 
 
 # --- what the project holds ---------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ def mixture(file: Path, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.sqrt(np.maximum(values, 0))).T
+    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
 
 
 def whole(n: int, seed: int = 0) -> np.ndarray:
@@ -93,7 +94,7 @@ def whole(n: int, seed: int = 0) -> np.ndarray:
     copies = rng.permutation(n)[: n // 10]
     rows[copies] = rows[rng.integers(0, n, len(copies))]
     rows[copies] += 0.2 * rng.standard_normal((len(copies), D), dtype=np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def drawing(number: int) -> bytes:
@@ -161,6 +162,7 @@ def add_faces(data: FaceProject, photos: list[str], given: argparse.Namespace) -
     named: dict[str, int] = {}
     rng = np.random.default_rng(1)
     kind = data.vector_type(FACES, create=True)
+    assert kind is not None
     each = -(-given.faces // len(photos))
     batch = []
     for number, sha1 in enumerate(photos):
@@ -281,18 +283,16 @@ class Load:
 
     def whole_images(self) -> None:
         act = self.server.act
-        visual = act("create_vector_type")[1]["value"]
-        act("compute_vectors", self.photos, name="visual", tasks=True, vectors=visual)
         for number in (10, 100, -1):
-            self.ratio("compute_clusters", self.clip, lambda found, vectors, k=number: service.group_images(
-                found, vectors, "fr", n_clusters=k), name=str(number), nb_clusters=number)
+            self.ratio("compute_clusters", self.clip, partial(service.group_images, language="fr", n_clusters=number),
+                       name=str(number), nb_clusters=number)
         act("compute_clusters", name="10, of all images", vectors=self.clip)
         act("compute_clusters", self.photos, name="10, 2 levels, saved", vectors=self.clip, levels=2, save_as="Coupe")
-        self.duplicates(visual)
+        self.ratio("find_duplicates", self.clip, lambda found, vectors: service.group_copies(
+            found, vectors, "fr", pixels=self.data.pixels, sharpness=self.data.sharpness))
+        act("find_duplicates", self.photos, name="saved", vectors=self.clip, save_as="Doublons")
         self.ratio("find_similar", self.clip, lambda found, vectors: service.nearest_images(
             found, vectors, vectors[:1], "", most=200), ids=self.photos[:1], name="one image")
-        file = self.home / "photos" / "000007.jpg"
-        act("find_similar", name="a picture file", vectors=visual, picture=str(file))
         self.ratio("search_by_text", self.clip, self._by_text, text="a red boat")
         self.tags()
 
@@ -300,13 +300,13 @@ class Load:
         for method in ("pca", "umap", "tsne") if self.given.tsne else ("pca", "umap"):
             self.server.act("map_images", self.photos, name=method, vectors=self.clip, method=method)
 
-    def duplicates(self, visual: dict[str, Any]) -> None:
-        self.ratio("find_duplicates", self.clip, lambda found, vectors: service.group_copies(
-            found, vectors, "fr", pixels=self.data.pixels, sharpness=self.data.sharpness))
-        self.server.act("find_duplicates", self.photos, name="saved", vectors=self.clip, save_as="Doublons")
-        self.server.act("find_duplicates", self.photos, name="visual", vectors=visual)
-        few = self.photos[: len(self.photos) // 5]
-        self.server.act("find_duplicates", few, name=f"visual, turned, {len(few)} images", vectors=visual, turned=True)
+    def visual(self) -> None:
+        act, few = self.server.act, self.photos[: len(self.photos) // 5]
+        visual = act("create_vector_type")[1]["value"]
+        act("compute_vectors", self.photos, name="visual", tasks=True, vectors=visual)
+        act("find_similar", name="a picture file", vectors=visual, picture=str(self.home / "photos" / "000007.jpg"))
+        act("find_duplicates", self.photos, name="visual", vectors=visual)
+        act("find_duplicates", few, name=f"visual, turned, {len(few)} images", vectors=visual, turned=True)
 
     def _by_text(self, found: list[str], vectors: np.ndarray) -> Any:
         from panoptic_faces.models.images import clip_of
@@ -398,7 +398,7 @@ class Load:
             view = rng.sample(self.photos, 50)
             yield [lambda: self._bytes(f"/image/small/{self.sha1s[rng.choice(self.photos)]}"),
                    lambda: self.panoptic.get("/project_state"),
-                   lambda view=view: self.panoptic.post("/instances/values", {"ids": view, "prop_ids": properties}),
+                   partial(self.panoptic.post, "/instances/values", {"ids": view, "prop_ids": properties}),
                    ][turn % 3]
 
     def _bytes(self, path: str) -> bytes:
