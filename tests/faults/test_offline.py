@@ -131,7 +131,8 @@ def lived(guarded: Guarded, shared: Path, clip_files: tuple[Path, Path], tmp_pat
             "cluster_by_tags": {"tags": people, "vectors": clip}, "search_by_text": {"vectors": clip, "text": NAME},
             }.items():
         server.act(action, **inputs)
-    server.act("find_similar", [server.get("/instances")[0][0]], vectors=kind)
+    face = next(row[0] for row in server.get("/instances") if row[2] == groups[0]["sha1s"][0])
+    server.act("find_similar", [face], vectors=kind)
     return server, place
 
 
