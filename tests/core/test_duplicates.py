@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from panoptic_faces.core import duplicates
 from panoptic_faces.core.duplicates import best_copies_first, group_duplicates
 from panoptic_faces.core.errors import FacesError
-from panoptic_faces.core.types import NOISE
+from panoptic_faces.core.types import NOISE, Clustering
 
 
 def planted(n: int, d: int, seed: int = 0) -> np.ndarray:
@@ -18,21 +20,21 @@ def planted(n: int, d: int, seed: int = 0) -> np.ndarray:
     taken = random.permutation(n)[: n // 3]
     noise = random.choice([0.0, 0.1, 0.3, 0.6], size=len(taken))[:, None]
     rows[taken] = rows[random.integers(0, n, len(taken))] + noise * random.standard_normal((len(taken), d))
-    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
-def groups(found) -> set[frozenset[int]]:
+def groups(found: Clustering) -> set[frozenset[int]]:
     return {frozenset(found.members(i).tolist()) for i in range(len(found))}
 
 
 def cosines(rows: np.ndarray) -> np.ndarray:
     wide = rows.astype(np.float64)
     wide /= np.linalg.norm(wide, axis=1, keepdims=True)
-    return wide @ wide.T
+    return np.asarray(wide @ wide.T)
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.8, 0.95])
-def test_every_pair_of_a_group_reaches_the_threshold_and_no_two_groups_could_be_one(threshold):
+def test_every_pair_of_a_group_reaches_the_threshold_and_no_two_groups_could_be_one(threshold: float) -> None:
     rows = planted(300, 24)
     found = group_duplicates(rows, threshold)
     near = cosines(rows)
@@ -45,7 +47,7 @@ def test_every_pair_of_a_group_reaches_the_threshold_and_no_two_groups_could_be_
 
 
 @pytest.mark.parametrize("n, d", [(300, 24), (2600, 64)])
-def test_components_are_those_of_all_pairs(n, d):
+def test_components_are_those_of_all_pairs(n: int, d: int) -> None:
     from scipy.sparse.csgraph import connected_components
 
     rows = planted(n, d)
@@ -57,12 +59,12 @@ def test_components_are_those_of_all_pairs(n, d):
     assert groups(found) == {group for group in expected if len(group) > 1}
 
 
-def test_the_bound_hides_no_pair():
+def test_the_bound_hides_no_pair() -> None:
     # Enough rows for the upper bound to be used, at a threshold that it can hardly tell from chance.
     rows = planted(4200, 64)
     near = np.triu(cosines(rows), 1)
     assert duplicates._sketch(rows, np.arange(len(rows))) is not None
-    pairs = set()
+    pairs: set[tuple[int, int]] = set()
     for i, j in duplicates._similar_pairs(rows, np.arange(len(rows)), 0.5):
         pairs.update(zip(i.tolist(), j.tolist(), strict=True))
     certain = set(zip(*(axis.tolist() for axis in np.nonzero(near >= 0.5 + 1e-6)), strict=True))
@@ -70,7 +72,7 @@ def test_the_bound_hides_no_pair():
     assert certain <= pairs <= possible
 
 
-def test_the_order_of_the_rows_changes_nothing():
+def test_the_order_of_the_rows_changes_nothing() -> None:
     rows = planted(400, 32)
     shuffle = np.random.default_rng(1).permutation(len(rows))
     straight, mixed = group_duplicates(rows, 0.9), group_duplicates(rows[shuffle], 0.9)
@@ -78,7 +80,7 @@ def test_the_order_of_the_rows_changes_nothing():
     np.testing.assert_array_equal(mixed.scores, straight.scores)
 
 
-def test_a_chain_is_cut_by_complete_linkage_and_followed_by_components():
+def test_a_chain_is_cut_by_complete_linkage_and_followed_by_components() -> None:
     angles = np.deg2rad([0, 15, 30])
     rows = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     threshold = float(np.cos(np.deg2rad(16)))
@@ -89,12 +91,12 @@ def test_a_chain_is_cut_by_complete_linkage_and_followed_by_components():
 
 
 @pytest.mark.parametrize("similarity, grouped", [(0.9452, False), (0.9502, True)])
-def test_similarities_are_compared_unrounded(similarity, grouped):
+def test_similarities_are_compared_unrounded(similarity: float, grouped: bool) -> None:
     rows = np.array([[1, 0], [similarity, np.sqrt(1 - similarity**2)]])
     assert (len(group_duplicates(rows, 0.95)) == 1) is grouped
 
 
-def test_a_table_in_memory_and_one_computed_when_asked_agree():
+def test_a_table_in_memory_and_one_computed_when_asked_agree() -> None:
     rows = planted(200, 8)
     near = np.arange(len(rows))
     whole = duplicates._complete_linkage(rows, near, 0.7)
@@ -106,7 +108,7 @@ def test_a_table_in_memory_and_one_computed_when_asked_agree():
     np.testing.assert_array_equal(lean, whole)
 
 
-def test_exact_copies_come_first_and_are_marked():
+def test_exact_copies_come_first_and_are_marked() -> None:
     rows = np.array([[1, 0, 0], [0.999, 0.03, 0], [0, 1, 0], [0, 2, 0], [0, 0, 1]])
     found = group_duplicates(rows, 0.95)
     assert found.members(0).tolist() == [2, 3] and found.members(1).tolist() == [0, 1]
@@ -116,21 +118,21 @@ def test_exact_copies_come_first_and_are_marked():
     assert found.labels[4] == NOISE
 
 
-def test_a_threshold_of_one_finds_the_same_direction_only():
+def test_a_threshold_of_one_finds_the_same_direction_only() -> None:
     random = np.random.default_rng(0)
     row = random.standard_normal((1, 512)).astype(np.float32)
     rows = np.concatenate([row, row * 3, row + 0.01 * random.standard_normal((1, 512))])
     assert groups(group_duplicates(rows, 1)) == {frozenset({0, 1})}
 
 
-def test_many_near_identical_images_are_one_group():
+def test_many_near_identical_images_are_one_group() -> None:
     random = np.random.default_rng(0)
     rows = random.standard_normal(64) + 0.01 * random.standard_normal((400, 64))
     found = group_duplicates(rows)
     assert len(found) == 1 and len(found.members(0)) == 400
 
 
-def test_the_best_copy_has_most_pixels_then_is_sharpest():
+def test_the_best_copy_has_most_pixels_then_is_sharpest() -> None:
     rows = np.ones((4, 3))
     found = group_duplicates(rows)
     assert best_copies_first(found, [10, 40, 40, 20], [9, 1, 5, 9])[0].tolist() == [2, 1, 3, 0]
@@ -138,24 +140,24 @@ def test_the_best_copy_has_most_pixels_then_is_sharpest():
 
 
 @pytest.mark.parametrize("n", [0, 1])
-def test_too_few_images_have_no_duplicates(n):
+def test_too_few_images_have_no_duplicates(n: int) -> None:
     found = group_duplicates(np.ones((n, 3)))
     assert len(found) == 0 and found.labels.tolist() == [NOISE] * n
 
 
 @pytest.mark.parametrize("threshold", [0, -0.5, 1.01, 95, "", "much", None, float("nan")])
-def test_a_wrong_threshold_gets_a_sentence(threshold):
+def test_a_wrong_threshold_gets_a_sentence(threshold: Any) -> None:
     with pytest.raises(FacesError) as error:
         group_duplicates(np.eye(3), threshold)
     assert error.value.code == "min_similarity" and str(error.value)
 
 
-def test_a_wrong_linkage_gets_a_sentence():
+def test_a_wrong_linkage_gets_a_sentence() -> None:
     with pytest.raises(FacesError, match="complete, components"):
         group_duplicates(np.eye(3), linkage="ward")
 
 
-def test_a_row_at_fault_is_named_by_its_own_number():
+def test_a_row_at_fault_is_named_by_its_own_number() -> None:
     rows = np.ones((5000, 3), dtype=np.float32)
     rows[4321, 1] = np.nan
     with pytest.raises(FacesError, match="4321"):

@@ -60,7 +60,7 @@ def test_the_silhouette_is_the_usual_one() -> None:
 
 
 def test_width_and_separation() -> None:
-    groups = evaluate_groups([0, 0, 1, 2], [[1, 0], [1, 0], [0, 1], [0.6, 0.8]])
+    groups = evaluate_groups([0, 0, 1, 2], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.6, 0.8]])
     assert groups.size.tolist() == [2, 1, 1]
     assert groups.width == pytest.approx([0, 0, 0], abs=1e-4)
     assert groups.separation == pytest.approx([40, 20, 20], abs=1e-3)

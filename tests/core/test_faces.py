@@ -201,6 +201,7 @@ def test_defaults_and_edges_of_every_parameter_work(method: str) -> None:
 
 def test_unknown_photos_forbid_nothing() -> None:
     vectors = people([4], spread=0.1)[0]
+    unknown: Any
     for unknown in ([-1] * 4, [""] * 4, [None] * 4, [np.nan] * 4):
         assert len(cluster_faces(vectors, groups=unknown)) == 1
 

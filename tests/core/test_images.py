@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,8 @@ from panoptic_faces.core.errors import FacesError
 from panoptic_faces.core.images import cluster_images, cluster_levels
 
 
-def mixture(groups: int, n: int, d: int = 64, noise: float = 0.8, seed: int = 0):
+def mixture(groups: int, n: int, d: int = 64, noise: float = 0.8, seed: int = 0
+            ) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     centres = random.standard_normal((groups, d))
     shares = random.dirichlet(np.ones(groups)) * 0.8 + 0.2 / groups
@@ -22,7 +25,7 @@ def mixture(groups: int, n: int, d: int = 64, noise: float = 0.8, seed: int = 0)
 
 
 @pytest.mark.parametrize("k", [1, 2, 10, 60])
-def test_every_image_has_a_group_and_none_is_empty(k):
+def test_every_image_has_a_group_and_none_is_empty(k: int) -> None:
     rows, _ = mixture(12, 600)
     found = cluster_images(rows, k)
     assert len(found) == k
@@ -31,7 +34,7 @@ def test_every_image_has_a_group_and_none_is_empty(k):
 
 
 @pytest.mark.parametrize("k", [3, 10, 40, -1])
-def test_the_order_of_the_images_changes_nothing(k):
+def test_the_order_of_the_images_changes_nothing(k: int) -> None:
     rows, _ = mixture(12, 500)
     rows[100:120] = rows[0]
     shuffle = np.random.default_rng(1).permutation(len(rows))
@@ -42,7 +45,7 @@ def test_the_order_of_the_images_changes_nothing(k):
 
 
 @pytest.mark.parametrize("k", [7, -1])
-def test_the_order_changes_nothing_where_centroids_start_from_a_sample(k):
+def test_the_order_changes_nothing_where_centroids_start_from_a_sample(k: int) -> None:
     rows, truth = mixture(7, 7000, d=16, noise=0.5)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     kept = rows.copy()
@@ -54,14 +57,14 @@ def test_the_order_changes_nothing_where_centroids_start_from_a_sample(k):
     assert adjusted_mutual_info_score(truth, straight.labels) > 0.9
 
 
-def test_groups_are_found_and_the_best_comes_first():
+def test_groups_are_found_and_the_best_comes_first() -> None:
     rows, truth = mixture(8, 800)
     found = cluster_images(rows, 8)
     assert adjusted_mutual_info_score(truth, found.labels) > 0.9
     assert (np.diff(found.scores) >= 0).all()
 
 
-def test_a_score_is_100_times_the_mean_cosine_distance_to_the_centroid():
+def test_a_score_is_100_times_the_mean_cosine_distance_to_the_centroid() -> None:
     rows, _ = mixture(4, 200)
     found = cluster_images(rows, 4)
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -74,14 +77,14 @@ def test_a_score_is_100_times_the_mean_cosine_distance_to_the_centroid():
         assert (np.diff(found.similarities[members]) <= 0).all()
 
 
-def test_equal_images_share_a_group_even_when_more_groups_are_asked():
+def test_equal_images_share_a_group_even_when_more_groups_are_asked() -> None:
     rows = np.repeat(np.eye(3), 5, axis=0)
     found = cluster_images(rows, 10)
     assert len(found) == 3 and found.notes["n_clusters"] == 3
     assert found.scores == pytest.approx([0, 0, 0], abs=1e-4)
 
 
-def test_no_group_is_empty_where_most_images_are_the_same():
+def test_no_group_is_empty_where_most_images_are_the_same() -> None:
     rows = np.concatenate([np.tile(np.eye(4)[0], (5000, 1)), np.random.default_rng(0).random((6, 4)) + 0.1])
     found = cluster_images(rows, 7)
     assert len(found) == 7
@@ -90,7 +93,7 @@ def test_no_group_is_empty_where_most_images_are_the_same():
 
 @given(st.integers(1, 40), st.integers(1, 6), st.data())
 @settings(max_examples=60, deadline=None)
-def test_any_small_set_is_partitioned(n, d, data):
+def test_any_small_set_is_partitioned(n: int, d: int, data: st.DataObject) -> None:
     rows = np.array(data.draw(st.lists(st.lists(st.integers(-2, 2), min_size=d, max_size=d)
                                        .filter(any), min_size=n, max_size=n)), dtype=np.float32)
     k = data.draw(st.sampled_from([-1, *range(1, n + 1)]))
@@ -102,31 +105,31 @@ def test_any_small_set_is_partitioned(n, d, data):
 
 
 @pytest.mark.parametrize("k", [0, -2, "", None, 2.5, "many", True, float("nan"), float("inf")])
-def test_a_wrong_number_gets_a_sentence(k):
+def test_a_wrong_number_gets_a_sentence(k: Any) -> None:
     with pytest.raises(FacesError) as error:
         cluster_images(np.eye(4), k)
     assert error.value.code == "n_clusters" and str(error.value)
 
 
-def test_more_groups_than_images_gets_a_sentence():
+def test_more_groups_than_images_gets_a_sentence() -> None:
     with pytest.raises(FacesError, match="at most the number of images, 4; got 5"):
         cluster_images(np.eye(4), 5)
 
 
 @pytest.mark.parametrize("k", [-1, 1, 10])
-def test_no_images_make_no_groups(k):
+def test_no_images_make_no_groups(k: int) -> None:
     assert len(cluster_images(np.zeros((0, 4)), k)) == 0
 
 
 @pytest.mark.parametrize("groups", [5, 30, 80])
-def test_the_number_of_groups_is_found(groups):
+def test_the_number_of_groups_is_found(groups: int) -> None:
     rows, truth = mixture(groups, 1200)
     found = cluster_images(rows, -1)
     assert adjusted_mutual_info_score(truth, found.labels) > 0.9
     assert abs(len(found) - len(np.unique(truth))) <= max(2, 0.15 * groups)
 
 
-def test_what_was_found_out_is_told():
+def test_what_was_found_out_is_told() -> None:
     rows, _ = mixture(6, 300)
     notes = cluster_images(rows, -1).notes
     assert notes["n_clusters"] == 6
@@ -134,7 +137,7 @@ def test_what_was_found_out_is_told():
     assert notes["runner_up"] != 6 and notes["runner_up_value"] <= notes["value"]
 
 
-def test_leaves_that_hold_several_images_lead_to_the_same_groups(monkeypatch):
+def test_leaves_that_hold_several_images_lead_to_the_same_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, truth = mixture(15, 1500)
     whole = cluster_images(rows, -1)
     monkeypatch.setattr(choice, "EXACT", 100)
@@ -143,7 +146,7 @@ def test_leaves_that_hold_several_images_lead_to_the_same_groups(monkeypatch):
     assert adjusted_mutual_info_score(whole.labels, coarse.labels) > 0.95
 
 
-def test_the_silhouette_is_the_one_of_the_textbook():
+def test_the_silhouette_is_the_one_of_the_textbook() -> None:
     from sklearn.metrics import silhouette_score
 
     rows, _ = mixture(6, 300)
@@ -153,12 +156,12 @@ def test_the_silhouette_is_the_one_of_the_textbook():
 
 
 @pytest.mark.parametrize("rows", [np.eye(3), np.ones((9, 2)), np.eye(1)])
-def test_what_cannot_be_compared_is_one_group(rows):
+def test_what_cannot_be_compared_is_one_group(rows: np.ndarray) -> None:
     assert len(cluster_images(rows, -1)) == 1
 
 
 @pytest.mark.parametrize("k", [3, -1])
-def test_levels_are_nested(k):
+def test_levels_are_nested(k: int) -> None:
     rows, _ = mixture(9, 900)
     levels = cluster_levels(rows, k, 3)
     assert len(levels) == 3
@@ -169,7 +172,7 @@ def test_levels_are_nested(k):
 
 
 @pytest.mark.parametrize("levels", [0, -1, "", 1.5, 21, 10**9])
-def test_a_wrong_number_of_levels_gets_a_sentence(levels):
+def test_a_wrong_number_of_levels_gets_a_sentence(levels: Any) -> None:
     with pytest.raises(FacesError) as error:
         cluster_levels(np.eye(4), 2, levels)
     assert error.value.code == "levels"

@@ -19,7 +19,7 @@ def turned(rows: np.ndarray) -> np.ndarray:
     return np.stack(poses)
 
 
-def test_pictures_that_are_alike_after_a_turn_are_one_group():
+def test_pictures_that_are_alike_after_a_turn_are_one_group() -> None:
     random = np.random.default_rng(0)
     rows = random.standard_normal((20, 32))
     rows[5] = turned(rows)[1, 3]
@@ -31,7 +31,7 @@ def test_pictures_that_are_alike_after_a_turn_are_one_group():
     assert 0.95 <= found.scores[0] < 1 and not found.notes["exact"][0]
 
 
-def test_groups_stay_disjoint_in_any_order():
+def test_groups_stay_disjoint_in_any_order() -> None:
     random = np.random.default_rng(1)
     rows = random.standard_normal((60, 16))
     rows[20:] = rows[random.integers(0, 20, 40)] + 0.3 * random.standard_normal((40, 16))
@@ -43,6 +43,6 @@ def test_groups_stay_disjoint_in_any_order():
     np.testing.assert_array_equal(together, mixed.labels[:, None] == mixed.labels)
 
 
-def test_a_set_without_poses_gets_a_sentence():
+def test_a_set_without_poses_gets_a_sentence() -> None:
     with pytest.raises(FacesError):
         group_turned_duplicates(np.eye(3))

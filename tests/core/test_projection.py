@@ -15,14 +15,14 @@ UMAP = pytest.param("umap", marks=pytest.mark.skipif(importlib.util.find_spec("u
 EVERY = ["pca", "tsne", UMAP]
 
 
-def islands(n: int = 90, seed: int = 0):
+def islands(n: int = 90, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     kinds = np.repeat(np.arange(3), n // 3)
     return (np.eye(3, 20)[kinds] + 0.05 * random.standard_normal((len(kinds), 20))).astype(np.float32), kinds
 
 
 @pytest.mark.parametrize("method", EVERY)
-def test_islands_stay_apart(method):
+def test_islands_stay_apart(method: str) -> None:
     rows, kinds = islands()
     points = project(rows, method)
     assert points.shape == (90, 2) and points.dtype == np.float32
@@ -33,7 +33,7 @@ def test_islands_stay_apart(method):
 
 
 @pytest.mark.parametrize("method", EVERY)
-def test_the_order_of_the_images_changes_nothing(method):
+def test_the_order_of_the_images_changes_nothing(method: str) -> None:
     rows, _ = islands()
     rows[5] = rows[40]
     shuffle = np.random.default_rng(1).permutation(len(rows))
@@ -45,12 +45,12 @@ def test_the_order_of_the_images_changes_nothing(method):
 @pytest.mark.parametrize("method", EVERY)
 @pytest.mark.parametrize("rows", [np.zeros((0, 3)), np.ones((1, 3)), np.ones((9, 3)), np.eye(2), np.eye(7),
                                   np.array([[1.0], [-1.0]])])
-def test_small_sets(method, rows):
+def test_small_sets(method: str, rows: np.ndarray) -> None:
     points = project(rows, method)
     assert points.shape == (len(rows), 2) and np.isfinite(points).all()
 
 
-def test_pca_shows_the_two_main_directions():
+def test_pca_shows_the_two_main_directions() -> None:
     rows, _ = islands()
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     centred = unit - unit.mean(axis=0)
@@ -60,12 +60,12 @@ def test_pca_shows_the_two_main_directions():
         assert abs(np.corrcoef(points[:, axis], main[:, axis])[0, 1]) > 0.999
 
 
-def test_an_unknown_method_gets_a_sentence():
+def test_an_unknown_method_gets_a_sentence() -> None:
     with pytest.raises(FacesError, match="pca, tsne, umap"):
         project(np.eye(3), "mds")
 
 
-def test_umap_without_its_package_gets_a_sentence(monkeypatch):
+def test_umap_without_its_package_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
     monkeypatch.setitem(sys.modules, "umap", None)

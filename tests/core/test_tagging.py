@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +15,8 @@ from panoptic_faces.core.types import NOISE
 TAGS = 6
 
 
-def world(n: int = 400, d: int = 64, *, gap: float = 0.3, noise: float = 1.5, seed: int = 0):
+def world(n: int = 400, d: int = 64, *, gap: float = 0.3, noise: float = 1.5, seed: int = 0
+          ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Images of t kinds and texts for them, with the distance that lies between images and texts."""
     random = np.random.default_rng(seed)
     kinds = random.integers(0, TAGS, n)
@@ -22,7 +26,7 @@ def world(n: int = 400, d: int = 64, *, gap: float = 0.3, noise: float = 1.5, se
     return images, texts, kinds, meanings
 
 
-def test_each_image_goes_to_the_text_that_it_is_nearest_to():
+def test_each_image_goes_to_the_text_that_it_is_nearest_to() -> None:
     images, texts, _, _ = world()
     found = assign_tags(images, texts, min_strength=0)
     unit = images / np.linalg.norm(images, axis=1, keepdims=True)
@@ -34,7 +38,7 @@ def test_each_image_goes_to_the_text_that_it_is_nearest_to():
 
 
 @pytest.mark.parametrize("scale, shift", [(1.0, 0.0), (0.25, 0.7), (4.0, -3.0)])
-def test_a_strength_means_the_same_on_another_scale_of_similarity(scale, shift):
+def test_a_strength_means_the_same_on_another_scale_of_similarity(scale: float, shift: float) -> None:
     from panoptic_faces.core.tagging import _standardised
 
     similarity = np.random.default_rng(0).normal(0.2, 0.05, (300, 5))
@@ -42,7 +46,7 @@ def test_a_strength_means_the_same_on_another_scale_of_similarity(scale, shift):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_few_images_that_show_no_tag_get_one(seed):
+def test_few_images_that_show_no_tag_get_one(seed: int) -> None:
     images, texts, _, _ = world(seed=seed)
     random = np.random.default_rng(seed + 10)
     strangers = random.standard_normal((400, 64)) * images.std(axis=0) + images.mean(axis=0)
@@ -51,7 +55,7 @@ def test_few_images_that_show_no_tag_get_one(seed):
     assert (found.tags[:400] != NOISE).mean() > 2 * (found.tags[400:] != NOISE).mean()
 
 
-def test_the_order_of_the_images_changes_nothing():
+def test_the_order_of_the_images_changes_nothing() -> None:
     images, texts, kinds, _ = world()
     examples = np.zeros((len(images), TAGS), bool)
     examples[np.arange(50), kinds[:50]] = True
@@ -62,7 +66,7 @@ def test_the_order_of_the_images_changes_nothing():
     np.testing.assert_allclose(mixed.strengths, straight.strengths[shuffle], atol=1e-6)
 
 
-def test_a_text_and_its_vector_stay_together():
+def test_a_text_and_its_vector_stay_together() -> None:
     images, texts, _, _ = world()
     shuffle = np.random.default_rng(1).permutation(TAGS)
     straight = assign_tags(images, texts, min_strength=0)
@@ -70,7 +74,7 @@ def test_a_text_and_its_vector_stay_together():
     np.testing.assert_array_equal(shuffle[mixed.tags], straight.tags)
 
 
-def test_several_tags_where_asked():
+def test_several_tags_where_asked() -> None:
     images, texts, _, meanings = world()
     images[0] += 2 * meanings[1] + 2 * meanings[2]
     one, all_strong = (assign_tags(images, texts, multiple=multiple) for multiple in (False, True))
@@ -79,7 +83,7 @@ def test_several_tags_where_asked():
     np.testing.assert_array_equal(all_strong.assigned, all_strong.strengths >= np.float32(0.5))
 
 
-def test_examples_correct_texts_that_mislead():
+def test_examples_correct_texts_that_mislead() -> None:
     images, texts, kinds, _ = world()
     texts = texts[[1, 0, *range(2, TAGS)]]
     examples = np.zeros((len(images), TAGS), bool)
@@ -91,7 +95,7 @@ def test_examples_correct_texts_that_mislead():
     assert (taught[swapped] == kinds[120:][swapped]).mean() > 0.8
 
 
-def test_an_image_keeps_the_tags_that_it_carries():
+def test_an_image_keeps_the_tags_that_it_carries() -> None:
     images, texts, kinds, _ = world()
     examples = np.zeros((len(images), TAGS), bool)
     examples[3, (kinds[3] + 1) % TAGS] = True
@@ -99,6 +103,7 @@ def test_an_image_keeps_the_tags_that_it_carries():
     assert found.tags[3] == (kinds[3] + 1) % TAGS and found.assigned[3].sum() == 1
 
 
+TEXT: Any = ""
 NAMES = ["animal", "cat", "dog", "house cat", "car"]
 PARENTS: list[list[int]] = [[], [0], [0], [1], []]
 
@@ -108,21 +113,21 @@ PARENTS: list[list[int]] = [[], [0], [0], [1], []]
     ("combine", [(2, "dog, animal"), (3, "house cat, cat, animal"), (4, "car")]),
     ("ignore", [(2, "dog"), (3, "house cat"), (4, "car")]),
 ])
-def test_parents_are_used_combined_or_ignored(mode, expected):
+def test_parents_are_used_combined_or_ignored(mode: str, expected: list[tuple[int, str]]) -> None:
     assert tag_texts(NAMES, PARENTS, parent_tags=mode) == expected
 
 
-def test_parents_that_form_a_ring_end():
+def test_parents_that_form_a_ring_end() -> None:
     assert tag_texts(["a", "b", "c"], [[1], [0], [0]], parent_tags="combine") == [(2, "c, a, b")]
 
 
 @pytest.mark.parametrize("prefix, text", [("a photo of a ", "a photo of a cat"), ("a {} in a book", "a cat in a book")])
-def test_a_prefix_is_put_before_the_text_or_around_it(prefix, text):
+def test_a_prefix_is_put_before_the_text_or_around_it(prefix: str, text: str) -> None:
     assert tag_texts(["cat"], [[]], prefix=prefix) == [(0, text)]
 
 
 @pytest.mark.parametrize("n, t", [(0, 3), (3, 0), (1, 1), (1, 2), (2, 1)])
-def test_small_sets(n, t):
+def test_small_sets(n: int, t: int) -> None:
     found = assign_tags(np.ones((n, 4)), np.ones((t, 4)), min_strength=0)
     assert found.strengths.shape == found.assigned.shape == (n, t)
     assert np.isfinite(found.strengths).all()
@@ -130,12 +135,12 @@ def test_small_sets(n, t):
 
 @pytest.mark.parametrize("call, code", [
     (lambda: assign_tags(np.eye(3), np.eye(3), min_strength=1.5), "min_strength"),
-    (lambda: assign_tags(np.eye(3), np.eye(3), min_strength=""), "min_strength"),
+    (lambda: assign_tags(np.eye(3), np.eye(3), min_strength=TEXT), "min_strength"),
     (lambda: assign_tags(np.eye(3), np.eye(4)), "vectors_dimension"),
     (lambda: assign_tags(np.eye(3), np.eye(3), examples=np.zeros((2, 3))), "examples_shape"),
     (lambda: tag_texts(["a"], [[]], parent_tags="some"), "parent_tags"),
 ])
-def test_a_wrong_parameter_gets_a_sentence(call, code):
+def test_a_wrong_parameter_gets_a_sentence(call: Callable[[], object], code: str) -> None:
     with pytest.raises(FacesError) as error:
         call()
     assert error.value.code == code and str(error.value)

@@ -69,7 +69,7 @@ def train(folder: Path) -> tuple[Path, Path]:
             tokens, normalize=True).T
         loss = torch.nn.functional.cross_entropy(logits, truth[drawn])
         steps.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         steps.step()
     torch.set_num_threads(threads)
     weights = folder / "tiny-shapes.pt"

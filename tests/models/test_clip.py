@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,13 +27,13 @@ def clip(clip_files: tuple[Path, Path]) -> Clip:
     return Clip(*(str(file) for file in clip_files), device="cpu")
 
 
-def test_the_model_learnt_its_small_world(clip: Clip):
+def test_the_model_learnt_its_small_world(clip: Clip) -> None:
     pictures, kinds = drawings(10, 1)
     near = clip.embed(pictures) @ clip.embed_texts(CAPTIONS).T
     assert (near.argmax(axis=1) == kinds).mean() > 0.8
 
 
-def test_vectors_have_length_one_and_do_not_depend_on_the_batch(clip: Clip, clip_files: tuple[Path, Path]):
+def test_vectors_have_length_one_and_do_not_depend_on_the_batch(clip: Clip, clip_files: tuple[Path, Path]) -> None:
     pictures, _ = drawings(1, 2)
     vectors = clip.embed(pictures)
     assert vectors.shape == (len(pictures), 32) and vectors.dtype == np.float32
@@ -42,13 +43,13 @@ def test_vectors_have_length_one_and_do_not_depend_on_the_batch(clip: Clip, clip
     assert clip.embed([]).shape == (0, 32) and clip.embed_texts([]).shape == (0, 32)
 
 
-def test_a_text_has_one_vector_whatever_it_stands_beside(clip: Clip):
+def test_a_text_has_one_vector_whatever_it_stands_beside(clip: Clip) -> None:
     once = clip.embed_texts(["a red circle", "a blue bar"])
     again = clip.embed_texts(["a green pole", "a blue bar", "something new", "a red circle"])
     np.testing.assert_array_equal(again[[3, 1]], once)
 
 
-def test_the_name_tells_the_weights(clip: Clip, clip_files: tuple[Path, Path], tmp_path: Path):
+def test_the_name_tells_the_weights(clip: Clip, clip_files: tuple[Path, Path], tmp_path: Path) -> None:
     config, weights = clip_files
     other = tmp_path / "other.pt"
     changed = torch.load(weights, weights_only=True)
@@ -58,7 +59,7 @@ def test_the_name_tells_the_weights(clip: Clip, clip_files: tuple[Path, Path], t
     assert Clip(str(config), str(other), device="cpu").name != clip.name
 
 
-def test_images_go_to_the_tag_that_they_show(clip: Clip):
+def test_images_go_to_the_tag_that_they_show(clip: Clip) -> None:
     pictures, kinds = drawings(12, 3)
     names = ["shape", *CAPTIONS]
     parents: list[list[int]] = [[], *([0] for _ in CAPTIONS)]
@@ -68,7 +69,7 @@ def test_images_go_to_the_tag_that_they_show(clip: Clip):
     assert (found.tags == kinds).mean() > 0.8
 
 
-def test_what_shows_no_tag_is_left_out_more_often(clip: Clip):
+def test_what_shows_no_tag_is_left_out_more_often(clip: Clip) -> None:
     pictures, kinds = drawings(12, 4)
     wanted = [caption for caption in CAPTIONS if "red" in caption or "blue" in caption]
     shown = np.array([CAPTIONS[kind] in wanted for kind in kinds])
@@ -76,7 +77,7 @@ def test_what_shows_no_tag_is_left_out_more_often(clip: Clip):
     assert (found.tags[shown] >= 0).mean() > (found.tags[~shown] >= 0).mean() + 0.3
 
 
-def test_a_text_finds_its_pictures(clip: Clip):
+def test_a_text_finds_its_pictures(clip: Clip) -> None:
     pictures, kinds = drawings(10, 5)
     near = (clip.embed(pictures) @ clip.embed_texts(["a yellow circle"]).T)[:, 0]
     assert (kinds[np.argsort(-near)[:10]] == CAPTIONS.index("a yellow circle")).mean() >= 0.7
@@ -88,14 +89,15 @@ def test_a_text_finds_its_pictures(clip: Clip):
     ({"device": "abacus"}, "device"),
     ({"batch_size": 0}, "batch_size"),
 ])
-def test_a_wrong_parameter_gets_a_sentence(given, code):
+def test_a_wrong_parameter_gets_a_sentence(given: dict[str, Any], code: str) -> None:
     with pytest.raises(FacesError) as error:
         Clip(**{"device": "cpu", **given})
     assert error.value.code == code and str(error.value)
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><p>Not found</p>", b""])
-def test_a_file_that_holds_no_weights_gets_a_sentence(clip_files: tuple[Path, Path], tmp_path: Path, content: bytes):
+def test_a_file_that_holds_no_weights_gets_a_sentence(clip_files: tuple[Path, Path], tmp_path: Path, content: bytes
+                                                      ) -> None:
     broken = tmp_path / "broken.pt"
     broken.write_bytes(content)
     with pytest.raises(FacesError) as error:
@@ -107,7 +109,8 @@ def test_a_file_that_holds_no_weights_gets_a_sentence(clip_files: tuple[Path, Pa
     (RuntimeError("operator torchvision::nms does not exist"), "torchvision_broken"),
     (ImportError("No module named 'open_clip'"), "clip_missing"),
 ])
-def test_a_library_that_cannot_be_imported_gets_a_sentence_with_a_remedy(monkeypatch, failure, code):
+def test_a_library_that_cannot_be_imported_gets_a_sentence_with_a_remedy(
+        monkeypatch: pytest.MonkeyPatch, failure: Exception, code: str) -> None:
     class Broken:
         def find_spec(self, name: str, *_: object) -> None:
             if name == "open_clip":

@@ -53,14 +53,15 @@ def test_one_face_is_found_at_any_size(models: tuple[YuNet, SFace], portraits: l
     """One pass at full size finds half of these at 2,048 px and a quarter at 3,000."""
     found = 0
     for portrait in portraits:
-        picture = np.asarray(cv2.resize(read_picture(portrait), (side, side), interpolation=cv2.INTER_CUBIC))
+        resized = cv2.resize(read_picture(portrait), (side, side), interpolation=cv2.INTER_CUBIC)
+        picture = np.asarray(resized, dtype=np.uint8)
         found += len(models[0].detect(picture)) > 0
     assert found >= len(portraits) - 1
 
 
 def test_a_large_face_keeps_its_vector(models: tuple[YuNet, SFace], portraits: list[Path]) -> None:
     picture = read_picture(portraits[0])
-    large = np.asarray(cv2.resize(picture, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC))
+    large = np.asarray(cv2.resize(picture, None, fx=8, fy=8, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
     vectors = []
     for version in (picture, large):
         vector = models[1].embed(align_face(version, models[0].detect(version).landmarks[0])[None])[0]
@@ -84,5 +85,5 @@ def test_odd_shapes_hold_no_face(models: tuple[YuNet, SFace], shape: tuple[int, 
 def test_blur_lowers_sharpness(portraits: list[Path], models: tuple[YuNet, SFace]) -> None:
     picture = read_picture(portraits[1])
     face = align_face(picture, models[0].detect(picture).landmarks[0])
-    blurred = np.asarray(cv2.GaussianBlur(face, (0, 0), 3))
+    blurred = np.asarray(cv2.GaussianBlur(face, (0, 0), 3), dtype=np.uint8)
     assert sharpness(blurred) < 0.2 * sharpness(face)

