@@ -32,7 +32,7 @@ from PIL import Image
 from panoptic_faces.archive.cluster import cluster_archive, read_people
 from panoptic_faces.archive.dataset import SCHEMA, Dataset
 from panoptic_faces.archive.encode import Choice, encode_archive
-from panoptic_faces.archive.photos import find_archived
+from panoptic_faces.archive.photos import FoundPhoto, find_archived
 from panoptic_faces.archive.scheduler import connected
 from panoptic_faces.core import cluster_faces, evaluate, neighbors
 from panoptic_faces.launch import free_port, running
@@ -40,7 +40,7 @@ from panoptic_faces.launch import free_port, running
 PART_FACES = 2_000
 
 
-def chosen(folder: Path, count: int) -> list:
+def chosen(folder: Path, count: int) -> list[FoundPhoto]:
     found = find_archived([str(folder)])
     return sorted(random.Random(0).sample(found, min(count, len(found))), key=lambda photo: photo.address)
 
@@ -69,12 +69,14 @@ def kills(folder: Path, count: int, times: int) -> None:
         encode_archive(photos, f"{out}/undisturbed", Choice(), client)
         undisturbed = time.perf_counter() - started
         killed: set[int] = set()
+        cluster = client.cluster
+        assert cluster is not None
         done = 0
 
         def seen(more: int) -> None:
             nonlocal done
             done += more
-            victims = {nanny.pid for nanny in client.cluster.workers.values() if nanny.pid} - killed
+            victims = {nanny.pid for nanny in cluster.workers.values() if nanny.pid} - killed
             if victims and len(killed) < times and done >= len(photos) * (len(killed) + 1) / (times + 2):
                 os.kill(min(victims), signal.SIGKILL)
                 killed.add(min(victims))
@@ -224,6 +226,7 @@ def importing(file: Path, faces: int) -> None:
             sha1s.append(hashlib.sha1(photo.getvalue()).hexdigest())
         written(vectors, f"{folder}/archive", crops, sha1s)
         with running(free_port(), {"HOME": folder, "PANOPTIC_DB": f"{folder}/panoptic.db"}) as (panoptic, process):
+            assert process is not None
             panoptic.register_plugin()
             panoptic.open_project(home / "project", "import")
             panoptic.import_folder(home / "photos")

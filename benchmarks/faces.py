@@ -48,17 +48,17 @@ def oracle(vectors: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def sklearn_dbscan(vectors: np.ndarray, truth: np.ndarray | None = None) -> np.ndarray:
     from sklearn.cluster import DBSCAN
 
-    return DBSCAN(eps=0.5, min_samples=3, metric="cosine").fit_predict(vectors)
+    return np.asarray(DBSCAN(eps=0.5, min_samples=3, metric="cosine").fit_predict(vectors))
 
 
 def sklearn_hdbscan(vectors: np.ndarray, truth: np.ndarray | None = None) -> np.ndarray:
     from sklearn.cluster import HDBSCAN
 
-    return HDBSCAN(min_cluster_size=5, copy=True).fit_predict(unit(vectors))
+    return np.asarray(HDBSCAN(min_cluster_size=5, copy=True).fit_predict(unit(vectors)))
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 def l2(distance: float) -> float:

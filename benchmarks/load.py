@@ -396,10 +396,11 @@ class Load:
         rng = random.Random(1)
         for turn in itertools.count():
             view = rng.sample(self.photos, 50)
-            yield [lambda: self._bytes(f"/image/small/{self.sha1s[rng.choice(self.photos)]}"),
-                   lambda: self.panoptic.get("/project_state"),
-                   partial(self.panoptic.post, "/instances/values", {"ids": view, "prop_ids": properties}),
-                   ][turn % 3]
+            asked: list[Callable[[], Any]] = [
+                lambda: self._bytes(f"/image/small/{self.sha1s[rng.choice(self.photos)]}"),
+                lambda: self.panoptic.get("/project_state"),
+                partial(self.panoptic.post, "/instances/values", {"ids": view, "prop_ids": properties})]
+            yield asked[turn % 3]
 
     def _bytes(self, path: str) -> bytes:
         with urllib.request.urlopen(f"{self.panoptic.address}/projects/{self.panoptic.project}{path}") as answer:

@@ -37,6 +37,7 @@ def bare(photos: list[Path], weights: Path) -> float:
                            cv2.FaceRecognizerSF.create(str(weights / SFACE.name), ""))
         detector, embedder = models.pair
         picture = cv2.imread(str(photo))
+        assert picture is not None, photo
         detector.setInputSize(picture.shape[1::-1])
         found = detector.detect(picture)[1]
         return 0 if found is None else len([embedder.feature(embedder.alignCrop(picture, face)) for face in found])

@@ -24,6 +24,7 @@ import os
 import random
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def held(rig: Rig, seconds: float) -> None:
         with rig.start() as (server, _):
             rig.reset(server, action)
             started = time.monotonic()
-            hold(rig, seconds, lambda server=server, action=action: rig.act(server, action))
+            hold(rig, seconds, partial(rig.act, server, action))
             print(f"held for {seconds:.0f} s: {action} ended after {time.monotonic() - started:.0f} s", flush=True)
             rig.compare(action)
 
