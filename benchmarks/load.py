@@ -39,6 +39,7 @@ from scan import KINDS
 
 from panoptic_faces.host.crops import FaceProject, PhotoFaces, Renditions
 from panoptic_faces.host.database import Database
+from panoptic_faces.i18n import text
 from panoptic_faces.launch import PLUGIN, Panoptic, free_port, running
 from panoptic_faces.models.registry import SFACE
 from panoptic_faces.services import images as service
@@ -269,10 +270,11 @@ class Load:
         self.server.measure("opening: the page's first request", self._stream)
         for part in self.given.parts:
             getattr(self, part)()
-        self.server.act("forget_faces", confirm="EFFACER")
         print("\n| action | through HTTP | computation | reading the vectors | ratio |\n|---|---|---|---|---|")
         for name, http, computing, reading in self.ratios:
             print(f"| {name} | {http:.2f} | {computing:.2f} | {reading:.2f} | {http / (computing + reading):.2f} |")
+        print("\n| action | seconds | peak MB | of it for the call | answer |\n|---|---|---|---|---|")
+        self.server.act("forget_faces", confirm=text("action.forget_faces.word", "fr"))
 
     def _stream(self) -> Any:
         with urllib.request.urlopen(f"{self.panoptic.address}/projects/{self.panoptic.project}/db_state_stream"
