@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..core.errors import FacesError
 
 if TYPE_CHECKING:
-    from distributed import Client, Scheduler
+    from distributed import Client, LocalCluster, Scheduler
 
 LOCAL = "local"
 SCHEMES = ("tcp://", "tls://", "ws://", "wss://", "ucx://")
@@ -23,6 +24,7 @@ RETRIES = 2
 # Pieces known to the scheduler for each thread: enough that none waits, few enough that 10^8 photos fit.
 AHEAD = 4
 CONNECTION_SECONDS = 20
+WATCH_SECONDS = 2.0
 
 Item = TypeVar("Item")
 
@@ -42,10 +44,11 @@ def connected(scheduler: str, workers: int | None = None, *, processes: bool = T
     if scheduler != LOCAL and not scheduler.startswith(SCHEMES):
         raise FacesError("scheduler_unknown", got=scheduler)
     if scheduler == LOCAL:
-        with LocalCluster(n_workers=workers or os.cpu_count() or 1, threads_per_worker=1, processes=processes,
+        count = workers or os.cpu_count() or 1
+        with LocalCluster(n_workers=count, threads_per_worker=1, processes=processes,
                           host="127.0.0.1" if processes else None, silence_logs=logging.CRITICAL,
                           dashboard_address="127.0.0.1:0") as cluster, \
-                Client(cluster) as client:
+                Client(cluster) as client, _kept_up(cluster, count):
             client.run_on_scheduler(_be_patient)
             yield client
         return
@@ -56,6 +59,30 @@ def connected(scheduler: str, workers: int | None = None, *, processes: bool = T
     with client:
         client.run_on_scheduler(_be_patient)
         yield client
+
+
+@contextmanager
+def _kept_up(cluster: LocalCluster, count: int) -> Iterator[None]:
+    """Start a new worker for each that is lost for good: Dask gives up one that dies while it starts, or that needs
+    more than some seconds to come back, and would wait for ever once none is left."""
+    from distributed import Status
+
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(WATCH_SECONDS):
+            for name, worker in list(cluster.workers.items()):
+                if worker.status in (Status.failed, Status.closed):
+                    cluster.workers.pop(name, None)
+            cluster.scale(count)
+
+    watcher = threading.Thread(target=watch, name="faces-workers", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _be_patient(dask_scheduler: Scheduler) -> None:

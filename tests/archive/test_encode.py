@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
 import signal
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import fsspec
 import numpy as np
@@ -146,9 +148,11 @@ def test_killed_workers_leave_no_trace(shared: Path, tmp_path: Path, monkeypatch
     with connected("local", 2) as client:
         encode_archive(photos, str(tmp_path / "undisturbed"), Choice(), client)
         killed: set[int] = set()
+        cluster = client.cluster
+        assert cluster is not None
 
         def kill(count: int) -> None:
-            victims = {nanny.pid for nanny in client.cluster.workers.values() if nanny.pid} - killed
+            victims = {nanny.pid for nanny in cluster.workers.values() if nanny.pid} - killed
             if count and victims and len(killed) < 3:
                 os.kill(min(victims), signal.SIGKILL)
                 killed.add(min(victims))
@@ -160,9 +164,22 @@ def test_killed_workers_leave_no_trace(shared: Path, tmp_path: Path, monkeypatch
     assert files[0] == files[1] and len(files[0]) == 7
 
 
+def test_workers_that_die_while_they_start_come_back() -> None:
+    killed: set[int] = set()
+    with connected("local", 2) as client:
+        while len(killed) < 8:
+            for pid in {nanny.pid for nanny in client.cluster.workers.values() if nanny.pid} - killed:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                killed.add(pid)
+        assert client.submit(os.getpid, retries=3).result(timeout=120) not in killed
+        client.wait_for_workers(2, timeout=120)
+
+
 def _die_of(item: Part, poison: str) -> int:
     if any(photo.path == poison for photo in item.photos):
-        raise KilledWorker(item.name, SimpleNamespace(address="here"), 25)
+        worker: Any = SimpleNamespace(address="here")
+        raise KilledWorker(item.name, worker, 25)
     return len(item.photos)
 
 
