@@ -76,7 +76,7 @@ def kills(folder: Path, count: int, times: int) -> None:
         def seen(more: int) -> None:
             nonlocal done
             done += more
-            victims = {nanny.pid for nanny in cluster.workers.values() if nanny.pid} - killed
+            victims = {pid for nanny in list(cluster.workers.values()) if (pid := nanny.pid)} - killed
             if victims and len(killed) < times and done >= len(photos) * (len(killed) + 1) / (times + 2):
                 os.kill(min(victims), signal.SIGKILL)
                 killed.add(min(victims))

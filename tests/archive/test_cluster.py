@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,7 @@ def archive(address: str, vectors: np.ndarray, photos: list[str], poor: np.ndarr
     """An archive of faces in the order of their photos, and a photo without faces in each part."""
     dataset = Dataset(address)
     dataset.open_with({"model": "test", "model_weights": ""})
-    nothing = {**dict.fromkeys(SCHEMA.names), "path": "", "photo_sha1": "", "stamp": "", "error": ""}
+    nothing: dict[str, Any] = {**dict.fromkeys(SCHEMA.names), "path": "", "photo_sha1": "", "stamp": "", "error": ""}
     bounds = [0]
     while bounds[-1] < len(photos):
         end = min(len(photos), bounds[-1] + PART)

@@ -152,7 +152,7 @@ def test_killed_workers_leave_no_trace(shared: Path, tmp_path: Path, monkeypatch
         assert cluster is not None
 
         def kill(count: int) -> None:
-            victims = {nanny.pid for nanny in cluster.workers.values() if nanny.pid} - killed
+            victims = {pid for nanny in list(cluster.workers.values()) if (pid := nanny.pid)} - killed
             if count and victims and len(killed) < 3:
                 os.kill(min(victims), signal.SIGKILL)
                 killed.add(min(victims))
@@ -168,7 +168,7 @@ def test_workers_that_die_while_they_start_come_back() -> None:
     killed: set[int] = set()
     with connected("local", 2) as client:
         while len(killed) < 8:
-            for pid in {nanny.pid for nanny in client.cluster.workers.values() if nanny.pid} - killed:
+            for pid in {pid for nanny in list(client.cluster.workers.values()) if (pid := nanny.pid)} - killed:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
