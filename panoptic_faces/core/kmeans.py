@@ -121,7 +121,7 @@ def _fill(rows: Floats, order: Labels, labels: Labels, away: NDArray[np.float64]
     """Give each empty cluster the row farthest from its centroid, with its equals, and so change labels."""
     # Far rows first; distances are rounded so that float32 noise cannot change the order of ties.
     far = order[np.argsort(-np.round(away[order], 5), kind="stable")]
-    counts = np.bincount(labels)
+    counts = np.bincount(labels, minlength=int(empty[-1]) + 1)
     position = 0
     for cluster in empty:
         while True:
