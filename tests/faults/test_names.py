@@ -14,6 +14,7 @@ from typing import Any
 
 import openpyxl
 import pytest
+from playwright.sync_api import Dialog
 
 from panoptic_faces.launch import Panoptic
 from panoptic_faces.services.regions import read_regions
@@ -102,7 +103,12 @@ def test_no_script_of_a_name_runs_in_a_browser(named: tuple[Panoptic, Path, dict
     server, place, _ = named
     page = Page(server.address)
     asked: list[str] = []
-    page.page.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+
+    def refuse(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.page.on("dialog", refuse)
     try:
         page.page.on("request", lambda request: asked.append(request.url)
                      if not request.url.startswith(("data:", "file:", server.address, "blob:", "ws:")) else None)

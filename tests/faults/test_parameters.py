@@ -38,8 +38,8 @@ def cast(guarded: Guarded, shared: Path, clip_files: tuple[Path, Path], tmp_path
     server.wait()
     server.act("cluster_faces", save_as="Personnes")
     person = Person(server)
-    kinds = [dict(server.act("create_vector_type", **made)["value"]) for made in (
-        {}, {"model": "clip", "architecture": str(clip_files[0]), "pretrained": str(clip_files[1])})]
+    clip: dict[str, Any] = {"model": "clip", "architecture": str(clip_files[0]), "pretrained": str(clip_files[1])}
+    kinds = [dict(server.act("create_vector_type", **made)["value"]) for made in ({}, clip)]
     for kind in kinds:
         server.act("compute_vectors", vectors=kind)
         server.wait()
@@ -208,7 +208,7 @@ def test_every_setting_with_every_kind_of_value(cast: tuple[Panoptic, Path, dict
 def test_any_inputs_at_all(data: st.DataObject, cast: tuple[Panoptic, Path, dict[str, Any]], answers: Answers) -> None:
     """Several wrong inputs at once, of actions that write nothing."""
     server, _, base = cast
-    texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+    texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     values = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | texts | st.lists(
         st.integers(), max_size=3) | st.dictionaries(texts, st.integers(), max_size=2)
     action = data.draw(st.sampled_from(("cluster_faces", "find_similar", "compute_clusters", "find_duplicates",

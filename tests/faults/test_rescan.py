@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from panoptic.core.databases.data.models import File, Folder, Instance, UpsertCommit
+from panoptic.core.project.project import Project as HostProject
 from PIL import Image
 
 from panoptic_faces.host.crops import FaceProject
 from panoptic_faces.host.database import Database
 from panoptic_faces.services.scan import FoundFace, Photo, ScannedPhoto, cut_out
-
-from .test_meanwhile import HostProject
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (300, 300, 3), dtype=np.uint8)
 PHOTO = Photo("f" * 40, "photo.jpg", b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,8 @@ BAD: dict[str, Any] = {
     "bytes": b"\x00" * 96}
 # Every entrance that takes vectors, with all else sound.
 ENTRANCES: dict[str, Callable[[Any], Any]] = {
-    **{f"cluster_faces {method}": lambda wrong, method=method: core.cluster_faces(wrong, method)
-       for method in CLUSTERERS},
-    **{f"project {method}": lambda wrong, method=method: core.project(wrong, method)
-       for method in METHODS if method != "umap"},
+    **{f"cluster_faces {method}": partial(core.cluster_faces, method=method) for method in CLUSTERERS},
+    **{f"project {method}": partial(core.project, method=method) for method in METHODS if method != "umap"},
     "cluster_images": lambda wrong: core.cluster_images(wrong, 3), "cluster_levels": lambda wrong: core.cluster_levels(
         wrong, 2, 2), "cluster_images chosen": lambda wrong: core.cluster_images(wrong, -1),
     "group_duplicates": core.group_duplicates, "assign_tags images": lambda wrong: core.assign_tags(wrong, SOUND[:3]),

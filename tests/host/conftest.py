@@ -6,15 +6,19 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from subprocess import Popen
+from typing import TypeAlias
 
 import pytest
 
 from panoptic_faces.launch import Panoptic, free_port, running
 
+Starting: TypeAlias = AbstractContextManager[tuple[Panoptic, Popen[bytes] | None]]
+
 
 @pytest.fixture(scope="session")
 def start_panoptic(shared: Path, tmp_path_factory: pytest.TempPathFactory
-                   ) -> Callable[[], AbstractContextManager]:
+                   ) -> Callable[[], Starting]:
     """Start a server of the tests' own; a second start finds the projects of the first."""
     home = tmp_path_factory.mktemp("home")
     environment = {"HOME": str(home), "USERPROFILE": str(home), "XDG_CACHE_HOME": str(home / "cache"),
@@ -24,7 +28,7 @@ def start_panoptic(shared: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def panoptic(start_panoptic: Callable[[], AbstractContextManager]) -> Iterator[Panoptic]:
+def panoptic(start_panoptic: Callable[[], Starting]) -> Iterator[Panoptic]:
     with start_panoptic() as (server, _):
         server.register_plugin()
         yield server

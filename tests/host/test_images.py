@@ -67,7 +67,8 @@ def test_true_near_duplicates_and_no_others(open_project: Callable[..., Panoptic
     unseen = ("hflip", "rotation")
     plain = {sha1: next((part for part in unseen if part in name), "") for sha1, name in names.items()}
     turned = {sha1: "rotation" in name for sha1, name in names.items()}
-    for given, apart in (({}, plain), ({"turned": True}, turned)):
+    cases: list[tuple[dict[str, Any], dict[str, Any]]] = [({}, plain), ({"turned": True}, turned)]
+    for given, apart in cases:
         groups = panoptic.act("find_duplicates", vectors=kind, **given)["groups"]
         found = {pair for group in groups for pair in combinations(sorted(group["sha1s"]), 2)}
         assert found == {(a, b) for a, b in combinations(sorted(names), 2)

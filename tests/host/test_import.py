@@ -80,8 +80,10 @@ def test_copies_are_found_by_their_path_and_their_boxes_scaled(
 def test_mistakes_are_sentences(open_project: Callable[..., Panoptic], archive: Path, shared: Path, tmp_path: Path
                                 ) -> None:
     panoptic = open_project(shared / "data/faces/five_celebs")
-    for wrong, told in (({}, "archive de visages"), ({"archive": str(tmp_path)}, "archive de visages"),
-                        ({"archive": str(archive / "archive"), "save_as": "X"}, "people")):
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({}, "archive de visages"), ({"archive": str(tmp_path)}, "archive de visages"),
+        ({"archive": str(archive / "archive"), "save_as": "X"}, "people")]
+    for wrong, told in mistakes:
         with pytest.raises(FacesError, match=told):
             panoptic.act("import_faces", **wrong)
     panoptic.act("import_faces", archive=str(archive / "archive"))

@@ -15,7 +15,7 @@ from panoptic_faces.core.errors import FacesError
 from panoptic_faces.launch import Panoptic
 
 from .person import Person
-from .test_people import carried, labels_of, largest_face_of_each_photo, people_with, provenance, rows
+from .test_people import carried, largest_face_of_each_photo, people_with, provenance, rows
 
 
 def names_of_photos(tmp_path: Path) -> dict[str, str]:
@@ -156,5 +156,3 @@ def test_a_session_of_naming_and_correcting_loses_nothing(open_project: Callable
     assert len(named) >= 28 and added >= 80
     names = {row[3] for row in panoptic.get("/tags") if row[1] == person.property}
     assert set(named.values()) <= names
-    labels, who = labels_of(panoptic.act("cluster_faces", save_as="Personnes")["groups"], person_of_face(tmp_path))
-    assert len(labels) == len(who)
