@@ -14,6 +14,9 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 CHROMIUM = shutil.which("chromium")
 # A click in this empty part of the left panel closes every menu.
 NOWHERE = (150, 480)
+# What the French page calls things, in English.
+ENGLISH = {"Créer des clusters": "Create Clusters", "Executer": "Run", "Lancer": "Run",
+           "Avec la hiérarchie": "With the hierarchy", "Grouper": "Group"}
 
 
 class Page:
@@ -25,8 +28,12 @@ class Page:
         context = self._browser.new_context(viewport={"width": 1600, "height": 1000})
         context.add_init_script("localStorage.setItem('tutorialFinished', 'true')")
         self.page = context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(60_000)
         self._address, self._pictures, self._taken = address, pictures, 0
+        self._language = "fr"
+
+    def _said(self, words: str) -> str:
+        return words if self._language == "fr" else ENGLISH[words]
 
     def close(self) -> None:
         self._browser.close()
@@ -52,6 +59,7 @@ class Page:
         self.page.locator(".group-line").first.wait_for(state="attached")
         time.sleep(1)
         self.page.locator(".lang select").first.select_option(language)
+        self._language = language
         time.sleep(0.5)
 
     def _leave_menus(self) -> None:
@@ -62,19 +70,45 @@ class Page:
             time.sleep(0.3)
 
     def line(self, group: str) -> Locator:
+        """The line of a group; of several with one name, the last: groups within a group come after it."""
         named = self.page.locator("b").filter(has_text=_exactly(group))
-        return self.page.locator(".group-line").filter(has=named).first
+        return self.page.locator(".group-line").filter(has=named).last
 
-    def run(self, function: str, group: str = "All", menu: str = "Créer des clusters", **inputs: Any) -> Any:
-        """Choose a function in the menu of a group, fill in its form, run it and give its answer."""
+    def form(self, function: str, group: str = "All", menu: str = "Créer des clusters") -> list[str]:
+        """Open the form of a function in the menu of a group, and give the names of its parameters."""
         self._leave_menus()
         self.line(group).locator(".opt-btn").last.click()
-        self.page.locator(".opt-menu:visible .opt-row", has_text=menu).click()
+        self.page.locator(".opt-menu:visible .opt-row", has_text=_exactly(self._said(menu))).click()
         header = self.page.locator(".function-header:visible").first
         header.wait_for()
         if header.inner_text().strip() != function:
             header.click()
             self.page.locator(".option:visible").filter(has=self.page.get_by_text(function, exact=True)).click()
+            self.page.wait_for_timeout(300)
+        return self._labels().all_inner_texts()
+
+    def _labels(self) -> Locator:
+        return self.page.locator(".params-grid:visible .label-cell")
+
+    def tooltip(self, parameter: int) -> str:
+        """What the page tells of a parameter of the open form; empty where there is none."""
+        if not self._labels().count():
+            return ""
+        self._labels().nth(parameter).hover()
+        shown = self.page.locator(".wtt-popper:visible").first
+        shown.wait_for()
+        return shown.inner_text().strip()
+
+    def group_by(self, name: str) -> None:
+        """Show the images by a property, with the page's own “Grouper”."""
+        self._leave_menus()
+        self.page.get_by_text(f"{self._said('Grouper')}", exact=False).first.locator("xpath=following::i[1]").click()
+        self.page.get_by_text(name, exact=True).last.click()
+        self.page.wait_for_timeout(2000)
+
+    def run(self, function: str, group: str = "All", menu: str = "Créer des clusters", **inputs: Any) -> Any:
+        """Choose a function in the menu of a group, fill in its form, run it and give its answer."""
+        self.form(function, group, menu)
         for name, value in inputs.items():
             label = self.page.locator(".params-grid:visible .label-cell").filter(
                 has=self.page.get_by_text(name, exact=True))
@@ -87,7 +121,7 @@ class Page:
                 cell.locator("input").first.fill(str(value))
         self.picture(f"form_{function.split('.')[-1]}")
         with self.page.expect_response(lambda answer: "action_execute" in answer.url, timeout=120_000) as answer:
-            self.page.locator(".bar:visible .bb", has_text="Lancer").click()
+            self.page.locator(".bar:visible .bb", has_text=self._said("Lancer")).click()
         time.sleep(1.5)
         assert answer.value.status == 200, answer.value.text()
         return answer.value.json()
@@ -102,7 +136,7 @@ class Page:
         """Save the clusters with the diskette of the top line."""
         self._leave_menus()
         self.line("All").locator(".bi-floppy2-fill").click()
-        self.page.locator(".opt-menu:visible .opt-row", has_text=mode).click()
+        self.page.locator(".opt-menu:visible .opt-row", has_text=self._said(mode)).click()
         time.sleep(2)
 
     def lines(self) -> dict[str, str | None]:
