@@ -33,9 +33,7 @@ def kmeans(unit: Floats, k: int, seed: int) -> Labels:
     if k <= 1:
         return np.zeros(len(unit), dtype=np.int64)
     random = np.random.default_rng(seed)
-    size = max(SAMPLE * k, LEAST_SAMPLE)
-    drawn = order if len(order) <= size else order[np.sort(random.choice(len(order), size, replace=False))]
-    sample = unit[drawn]
+    sample = unit[_drawn(order, first, k, random)]
     best, least = None, np.inf
     for _ in range(STARTS if k <= 32 else 1):
         centres = _spread(sample, k, random)
@@ -45,6 +43,18 @@ def kmeans(unit: Floats, k: int, seed: int) -> Labels:
     assert best is not None
     centres, _ = _iterate(unit, order, best, STEPS)
     return assign(unit, order, centres)[0]
+
+
+def _drawn(order: Labels, first: NDArray[np.bool_], k: int, random: np.random.Generator) -> Labels:
+    """The rows on which centroids are found, of at least k kinds, in their order."""
+    size = max(SAMPLE * k, LEAST_SAMPLE)
+    if len(order) <= size:
+        return order
+    drawn = random.choice(len(order), size, replace=False)
+    kind = np.cumsum(first) - 1
+    there = np.bincount(kind[drawn], minlength=int(kind[-1]) + 1) > 0
+    rare = np.flatnonzero(first)[~there][: max(0, k - int(there.sum()))]
+    return order[np.sort(np.append(drawn, rare))]
 
 
 def _spread(rows: Floats, k: int, random: np.random.Generator) -> Floats:

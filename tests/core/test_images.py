@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_mutual_info_score
 
-from panoptic_faces.core import choice
+from panoptic_faces.core import choice, kmeans
 from panoptic_faces.core.errors import FacesError
 from panoptic_faces.core.images import cluster_images, cluster_levels
 
@@ -91,6 +91,44 @@ def test_no_group_is_empty_where_most_images_are_the_same() -> None:
     assert len(np.unique(found.labels[:5000])) == 1
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_kinds_that_no_sample_holds_get_a_group(seed: int) -> None:
+    rows = np.eye(6)[np.concatenate([np.zeros(9000, dtype=np.int64), np.arange(1, 6)])]
+    found = cluster_images(rows, 6, seed=seed)
+    assert len(found) == 6 and len(np.unique(found.labels[-5:])) == 5
+    assert found.similarities == pytest.approx(1)
+
+
+def test_an_empty_group_takes_a_far_kind_whole() -> None:
+    rows = np.eye(4, dtype=np.float32)[[0, 0, 0, 1, 1, 2]]
+    labels, away = kmeans.assign(rows, np.arange(6), np.eye(4, dtype=np.float32)[[0, 3, 3]] * np.array(
+        [[1], [-1], [-1]], dtype=np.float32))
+    assert labels[0] == labels[1] == labels[2] == 0
+    assert labels[3] == labels[4] and sorted({labels[3], labels[5]}) == [1, 2]
+    assert away == pytest.approx(0)
+
+
+@given(st.integers(2, 30), st.data())
+def test_cuts_of_a_tree_are_the_same_however_its_merges_were_sorted(leaves: int, data: st.DataObject) -> None:
+    merges, alive = [], list(range(leaves))
+    while len(alive) > 1:
+        kept, lost = sorted(data.draw(st.permutations(alive))[:2])
+        merges.append((kept, lost))
+        alive.remove(lost)
+    k = data.draw(st.integers(1, leaves))
+    mixed = data.draw(st.permutations(merges[: leaves - k])) + merges[leaves - k :]
+    straight, found = (choice._cuts(each, leaves, [k])[k] for each in (merges, mixed))
+    np.testing.assert_array_equal(straight, found)
+    assert found.max() == k - 1
+
+
+def test_refinement_ends_and_never_lowers_the_silhouette() -> None:
+    # Nothing to find: the means move for long.
+    rows = np.random.default_rng(0).standard_normal((1500, 3))
+    notes = cluster_images(rows, -1).notes
+    assert notes["value"] >= max(notes["values"].values())
+
+
 @given(st.integers(1, 40), st.integers(1, 6), st.data())
 @settings(max_examples=60, deadline=None)
 def test_any_small_set_is_partitioned(n: int, d: int, data: st.DataObject) -> None:
@@ -109,6 +147,14 @@ def test_a_wrong_number_gets_a_sentence(k: Any) -> None:
     with pytest.raises(FacesError) as error:
         cluster_images(np.eye(4), k)
     assert error.value.code == "n_clusters" and str(error.value)
+
+
+@pytest.mark.parametrize("rows, code", [([[1.0, 2.0], [1.0]], "vectors_not_numbers"),
+                                        (np.zeros((300, 0)), "vectors_shape")])
+def test_rows_that_are_none_get_a_sentence(rows: Any, code: str) -> None:
+    with pytest.raises(FacesError) as error:
+        cluster_images(rows, 1)
+    assert error.value.code == code
 
 
 def test_more_groups_than_images_gets_a_sentence() -> None:
