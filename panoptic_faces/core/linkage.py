@@ -138,8 +138,9 @@ def agglomerate(clusters: Clusters, a: Ints, b: Ints, score: Score) -> tuple[Int
     """Join clusters along the edges (a, b), the best first, until no score is positive; gives the edges left over.
 
     In a round, among the pairs whose score comes near the best one's, those join that are best for both
-    sides, and with them the clusters that find their own best there: else a person of 500 faces, to whom one
-    face joins after the other, would take 500 rounds. Ties are broken by the numbers of the clusters.
+    sides, and with them the clusters that find their own best in one side and may join the other: else a
+    person of 500 faces, to whom one face joins after the other, would take 500 rounds. Ties are broken by the
+    numbers of the clusters.
     """
     m = len(clusters.size)
     a, b, scores = _measure(clusters, a, b, score)
@@ -149,7 +150,7 @@ def agglomerate(clusters: Clusters, a: Ints, b: Ints, score: Score) -> tuple[Int
         barred = clusters.forbidden(a[near], b[near])
         scores[near[barred]] = -np.inf
         near = near[~barred]
-        into, what = _joins(clusters, a[near], b[near], scores[near])
+        into, what = _joins(clusters, a[near], b[near], scores[near], score)
         now = clusters.merge(into, what)
         touched = np.zeros(m, dtype=bool)
         touched[into] = touched[what] = True
@@ -161,7 +162,7 @@ def agglomerate(clusters: Clusters, a: Ints, b: Ints, score: Score) -> tuple[Int
     return a, b
 
 
-def _joins(clusters: Clusters, a: Ints, b: Ints, scores: Floats) -> tuple[Ints, Ints]:
+def _joins(clusters: Clusters, a: Ints, b: Ints, scores: Floats, score: Score) -> tuple[Ints, Ints]:
     """Which clusters take which others in this round; none both takes and is taken."""
     m = len(clusters.size)
     order = np.lexsort((b, a, -scores))
@@ -172,16 +173,19 @@ def _joins(clusters: Clusters, a: Ints, b: Ints, scores: Floats) -> tuple[Ints, 
     np.minimum.at(first, b, rank)
     for_a, for_b = first[a] == rank, first[b] == rank
     both = for_a & for_b
-    head = np.full(m, -1)
+    head, other = np.full(m, -1), np.full(m, -1)
     head[a[both]] = head[b[both]] = a[both]
-    # Followers: their best partner joins another in this round.
+    other[a[both]], other[b[both]] = b[both], a[both]
+    # Followers: their best partner joins another in this round, with which they have to agree too.
     what = np.concatenate([a[for_a & ~for_b], b[for_b & ~for_a]])
     partner = np.concatenate([b[for_a & ~for_b], a[for_b & ~for_a]])
     at = np.concatenate([rank[for_a & ~for_b], rank[for_b & ~for_a]])
     into = head[partner]
     follows = (into >= 0) & (head[what] < 0)
-    what, into = what[follows][np.argsort(at[follows])], into[follows][np.argsort(at[follows])]
+    turn = np.flatnonzero(follows)[np.argsort(at[follows])]
+    what, into, beside = what[turn], into[turn], other[partner[turn]]
     free = clusters.may_follow(a[both], b[both], into, what)
+    free &= score(clusters, what, beside, clusters.product(what, beside)) > 0
     return np.concatenate([a[both], into[free]]), np.concatenate([b[both], what[free]])
 
 
