@@ -84,12 +84,9 @@ def _average_linkage(similarity: Floats, weights: NDArray[np.float64]) -> list[t
     merges: list[tuple[float, int, int]] = []
     alive = np.ones(len(size), dtype=bool)
     chain: list[int] = []
-    cursor = 0
     while len(merges) < len(size) - 1:
         if not chain:
-            while not alive[cursor]:
-                cursor += 1
-            chain.append(cursor)
+            chain.append(0)  # of two leaves the lower one is kept, so this one always is
         row = similarity[chain[-1]]
         best = int(np.argmax(row))
         if len(chain) < 2 or row[chain[-2]] < row[best]:

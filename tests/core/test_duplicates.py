@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse.csgraph import connected_components
 
 from panoptic_faces.core import duplicates
 from panoptic_faces.core.duplicates import best_copies_first, group_duplicates
@@ -48,8 +49,6 @@ def test_every_pair_of_a_group_reaches_the_threshold_and_no_two_groups_could_be_
 
 @pytest.mark.parametrize("n, d", [(300, 24), (2600, 64)])
 def test_components_are_those_of_all_pairs(n: int, d: int) -> None:
-    from scipy.sparse.csgraph import connected_components
-
     rows = planted(n, d)
     near = cosines(rows)
     assert np.abs(near - 0.9).min() > 1e-6
@@ -70,6 +69,18 @@ def test_the_bound_hides_no_pair() -> None:
     certain = set(zip(*(axis.tolist() for axis in np.nonzero(near >= 0.5 + 1e-6)), strict=True))
     possible = set(zip(*(axis.tolist() for axis in np.nonzero(near >= 0.5 - 1e-6)), strict=True))
     assert certain <= pairs <= possible
+
+
+@pytest.mark.parametrize("alike", [0, 70])
+def test_components_are_those_of_all_pairs_whatever_the_tiles(monkeypatch: pytest.MonkeyPatch, alike: int) -> None:
+    """Tiles without a hopeful pair are passed over, and so are pairs that are one already."""
+    monkeypatch.setattr(duplicates, "TILE", (32, 32))
+    rows = planted(150, 64)
+    rows[:alike] = rows[0] + 0.01 * rows[:alike]
+    names = connected_components(cosines(rows) >= 0.95, directed=False)[1]
+    expected = {frozenset(np.flatnonzero(names == name).tolist()) for name in np.unique(names)}
+    found = group_duplicates(rows, 0.95, linkage="components")
+    assert groups(found) == {group for group in expected if len(group) > 1}
 
 
 def test_the_order_of_the_rows_changes_nothing() -> None:

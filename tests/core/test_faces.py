@@ -100,6 +100,15 @@ def test_copies_of_a_face_are_never_parted(method: str, seed: int, copies: int) 
 
 
 @every_method
+def test_copies_that_are_told_apart_stay_apart(method: str) -> None:
+    # Four copies, of which the fourth is free to go to either.
+    vectors = np.concatenate([np.ones((4, 8)), people([5], dimension=8)[0]])
+    labels = cluster_faces(vectors, method, must_link=[[1, 2]], cannot_link=[[0, 1]]).labels
+    assert labels[1] == labels[2] and labels[3] in labels[:2]
+    assert labels[0] != labels[1] or labels[0] == NOISE
+
+
+@every_method
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 100_000), data=st.data())
 def test_constraints_hold(method: str, seed: int, data: st.DataObject) -> None:
@@ -173,6 +182,8 @@ def test_contradictions_name_the_faces(constraints: dict[str, Any], code: str, n
     ({"eps": 0.3}, "parameter_unknown"),
     ({"method": "dbscan", "eps": -1}, "parameter_range"),
     ({"method": "dbscan", "eps": "much"}, "parameter_range"),
+    ({"method": "dbscan", "eps": ""}, "parameter_range"),
+    ({"method": "dbscan", "eps": True}, "parameter_range"),
     ({"method": "dbscan", "min_samples": 2.5}, "parameter_range"),
     ({"method": "dbscan", "metric": "taxicab"}, "parameter_range"),
     ({"min_size": 0}, "parameter_range"),

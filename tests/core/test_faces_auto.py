@@ -9,7 +9,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from panoptic_faces.core import cluster_faces, evaluate, neighbors
+from panoptic_faces.core import auto, cluster_faces, evaluate, neighbors
+from panoptic_faces.core.auto import Floats
+from panoptic_faces.core.constraints import Ints
+from panoptic_faces.core.impostors import Impostors
+from panoptic_faces.core.linkage import Clusters
 
 from .test_faces import partition, people
 
@@ -87,3 +91,16 @@ def test_the_length_of_vectors_does_not_matter() -> None:
     vectors, _ = people([5, 5, 3, 1])
     factor = np.random.default_rng(1).choice([0.25, 1, 4], (len(vectors), 1))
     assert (cluster_faces(vectors).labels == cluster_faces(vectors * factor).labels).all()
+
+
+def test_adoption_ends_after_three_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    def one_a_round(clusters: Clusters, impostors: Impostors, left: Ints, adults: Ints) -> tuple[Ints, Floats]:
+        chance = np.ones(len(left))
+        chance[0] = 0
+        return np.zeros(len(left), dtype=np.int64), chance
+
+    vectors, truth = people([8, 1, 1, 1, 1, 1], spread=0.1)
+    assert np.bincount(cluster_faces(vectors).labels).tolist() == [8, 1, 1, 1, 1, 1]
+    monkeypatch.setattr(auto, "resemblance", one_a_round)
+    labels = cluster_faces(vectors).labels
+    assert len(np.unique(labels[truth == 0])) == 1 and np.bincount(labels).tolist() == [11, 1, 1]

@@ -21,6 +21,10 @@ def test_huge_and_tiny_vectors_become_unit() -> None:
     assert unit == pytest.approx(np.array([[1, 0], [0.6, 0.8], [-1, 0]]))
 
 
+def test_numbers_in_an_array_of_objects_are_numbers() -> None:
+    assert unit_vectors(np.array([[3, 4.0]], dtype=object)) == pytest.approx(np.array([[0.6, 0.8]]))
+
+
 @pytest.mark.parametrize(("given", "code"), [
     ([[1, 2], [np.inf, 1]], "vectors_not_finite"), ([[1, 2], [0, 0]], "vectors_zero"), ([1, 2], "vectors_shape"),
     ([["a", "b"]], "vectors_not_numbers"), ([[1], [1, 2]], "vectors_not_numbers")])
