@@ -49,6 +49,14 @@ def test_identical_faces_are_one(method: str) -> None:
 
 
 @every_method
+def test_poor_faces_alone_are_nobody_but_who_is_known(method: str) -> None:
+    vectors = people([3, 3])[0]
+    assert (cluster_faces(vectors, method, poor=[True] * 6).labels == NOISE).all()
+    labels = cluster_faces(vectors, method, poor=[True] * 6, known=[7, -1, -1, -1, -1, 7]).labels
+    assert labels[0] == labels[5] == 0
+
+
+@every_method
 def test_opposite_faces_do_not_break(method: str) -> None:
     vectors = np.concatenate([np.eye(4), -np.eye(4)])
     assert cluster_faces(vectors, method, must_link=[[0, 4]]).labels.shape == (8,)

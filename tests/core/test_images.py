@@ -122,10 +122,11 @@ def test_cuts_of_a_tree_are_the_same_however_its_merges_were_sorted(leaves: int,
     assert found.max() == k - 1
 
 
-def test_refinement_ends_and_never_lowers_the_silhouette() -> None:
-    # Nothing to find: the means move for long.
-    rows = np.random.default_rng(0).standard_normal((1500, 3))
-    notes = cluster_images(rows, -1).notes
+@pytest.mark.parametrize("steps", [0, 1, choice.REFINEMENTS])
+def test_refinement_never_lowers_the_silhouette(monkeypatch: pytest.MonkeyPatch, steps: int) -> None:
+    # Nothing to find, so that the means move more than once.
+    monkeypatch.setattr(choice, "REFINEMENTS", steps)
+    notes = cluster_images(np.random.default_rng(0).standard_normal((400, 3)), -1).notes
     assert notes["value"] >= max(notes["values"].values())
 
 
