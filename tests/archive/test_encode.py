@@ -167,8 +167,10 @@ def test_killed_workers_leave_no_trace(shared: Path, tmp_path: Path, monkeypatch
 def test_workers_that_die_while_they_start_come_back() -> None:
     killed: set[int] = set()
     with connected("local", 2) as client:
+        cluster = client.cluster
+        assert cluster is not None
         while len(killed) < 8:
-            for pid in {pid for nanny in list(client.cluster.workers.values()) if (pid := nanny.pid)} - killed:
+            for pid in {pid for nanny in list(cluster.workers.values()) if (pid := nanny.pid)} - killed:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                 killed.add(pid)
