@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -66,6 +67,7 @@ def _cluster(photos: tuple[Path, ...], out: Path, method: str, settings: tuple[s
 
     chosen: dict[str, Any] = {**assignments(settings)}
     check_method(method, chosen)
+    Thread(target=_load_writers, daemon=True).start()
     crops, begun = FaceCrops(), time.perf_counter()
     table, encoding = faces_of(photos, out, crops, *models, jobs)
     rows, after_encoding = table.rows(), time.perf_counter()
@@ -79,6 +81,15 @@ def _cluster(photos: tuple[Path, ...], out: Path, method: str, settings: tuple[s
     tell(line, as_json, say("cluster.done", **line["counts"], out=out / line["folder"]))
     if encoding:
         leave_with(encoding)
+
+
+def _load_writers() -> None:
+    """What writes the results takes seconds to load, which pass while photos are read."""
+    import openpyxl  # noqa: F401
+    from matplotlib import figure  # noqa: F401
+    from matplotlib.backends import backend_agg  # noqa: F401
+
+    from ..services import export  # noqa: F401
 
 
 def written(groups: list[Group], rest: list[str], table: FaceTable, crops: FaceCrops, out: Path, save: str,

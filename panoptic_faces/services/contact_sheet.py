@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,11 +65,13 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 def _fitting(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     """As much of the first line as fits."""
     line = " ".join(text.split())[:200]
-    length = font.getlength(line)
-    if length <= width:
+    # Measuring takes longer than drawing: letters one by one, each measured once, are wide enough to be sure.
+    ends = list(accumulate(_width(letter, font) for letter in line))
+    if not ends or ends[-1] <= width:
         return line
-    # Measuring takes longer than drawing: guess from the mean width of a letter, then correct.
-    kept = int(len(line) * width / length)
-    while kept and font.getlength(line[:kept] + "…") > width:
-        kept -= 1
-    return line[:kept] + "…"
+    return line[: bisect_right(ends, width - _width("…", font))] + "…"
+
+
+@cache
+def _width(letter: str, font: ImageFont.FreeTypeFont) -> float:
+    return font.getlength(letter)
