@@ -25,7 +25,7 @@ from .project import Project
 logger = logging.getLogger(__name__)
 
 # Results are written together: seldom enough to be fast, often enough that little is lost.
-BATCH_PHOTOS = 48
+BATCH_PHOTOS = 160
 BATCH_SECONDS = 5.0
 
 Result = TypeVar("Result")
