@@ -159,7 +159,7 @@ class Page:
 
     def notice(self) -> str | None:
         """The text of the modal window that a notice opens, which is closed; None where there is none."""
-        window = self.page.locator(".p-modal:visible")
+        window = self.page.locator(".p-modal:visible").filter(has_text="Notification Center")
         if not window.count():
             return None
         text = window.first.inner_text()

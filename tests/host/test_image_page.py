@@ -53,6 +53,9 @@ def test_a_face_is_sought_by_a_picture_file(page: Page, open_project: Callable[.
     page.open(tmp_path.name)
     page.page.locator("img:visible").nth(2).click()
     window(page).locator(".bi-boxes").first.click()
+    # The page asks at once for what is like the image in view, and a photo has no vector here.
+    page.page.wait_for_timeout(2000)
+    page.notice()
     window(page).get_by_text("Images similaire", exact=True).last.click()
     name = page.page.locator(".params-grid:visible .label-cell").filter(
         has=page.page.get_by_text("picture", exact=True))

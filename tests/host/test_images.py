@@ -187,7 +187,7 @@ def test_stopped_computing_is_taken_up_where_it_was(open_project: Callable[..., 
     photos = tmp_path / "photos"
     photos.mkdir()
     random = np.random.default_rng(0)
-    for number in range(120):
+    for number in range(260):
         coarse = Image.fromarray(random.integers(0, 255, (4, 4, 3), np.uint8))
         coarse.resize((1500, 1500)).save(photos / f"{number}.jpg")
     panoptic = open_project()
@@ -197,12 +197,12 @@ def test_stopped_computing_is_taken_up_where_it_was(open_project: Callable[..., 
         pass
     panoptic.post("/task/stop", {"id": task})
     stopped = panoptic.wait()[-1]
-    assert stopped["cancelled"] and 0 < stopped["done"] < 120
+    assert stopped["cancelled"] and 0 < stopped["done"] < 260
     assert vectors_in(tmp_path, kind) == stopped["done"]
     panoptic.act("compute_vectors", vectors=kind)
     again = panoptic.wait()[-1]
-    assert (again["total"], again["failed"], again["cancelled"]) == (120 - stopped["done"], 0, False)
-    assert vectors_in(tmp_path, kind) == 120
+    assert (again["total"], again["failed"], again["cancelled"]) == (260 - stopped["done"], 0, False)
+    assert vectors_in(tmp_path, kind) == 260
 
 
 def test_examples_keep_their_tag_and_teach_it(shapes: tuple[Panoptic, dict[str, Any], dict[str, str]]) -> None:
