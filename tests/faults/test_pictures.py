@@ -162,6 +162,7 @@ def test_a_folder_of_them_in_panoptic(guarded: Guarded, portraits: list[Image.Im
     file = io.BytesIO()
     portraits[0].save(file, "JPEG")
     (folder / "sound.jpg").write_bytes(file.getvalue())
+    before = len(guarded.log())
     panoptic = guarded.open(tmp_path, folder)
     photos = len(panoptic.get("/instances"))
     panoptic.act("detect_faces")
@@ -170,6 +171,6 @@ def test_a_folder_of_them_in_panoptic(guarded: Guarded, portraits: list[Image.Im
     assert len(panoptic.get("/instances")) > photos
     told = (tmp_path / "project/plugin_data/panopticfaces/scan.log").read_text(encoding="utf-8").splitlines()
     assert len(told) == task["failed"] and all(len(line.split("\t")) == 3 for line in told)
-    assert not any("PanopticFaces" in part for part in guarded.log().split("Traceback")[1:])
+    assert not any("PanopticFaces" in part for part in guarded.log()[before:].split("Traceback")[1:])
     groups = panoptic.act("cluster_faces")["groups"]
     assert sum(len(group["sha1s"]) for group in groups) == len({row[2] for row in panoptic.get("/instances")})

@@ -103,8 +103,11 @@ class Page:
         """Show the images by a property, with the page's own “Grouper”."""
         self._leave_menus()
         self.page.get_by_text(f"{self._said('Grouper')}", exact=False).first.locator("xpath=following::i[1]").click()
+        # It stands in the list of properties too; the menu comes after it.
+        self.page.get_by_text(name, exact=True).nth(1).wait_for()
         self.page.get_by_text(name, exact=True).last.click()
-        self.page.wait_for_timeout(2000)
+        self.page.locator(".group-line").nth(1).wait_for()
+        self.page.wait_for_timeout(1000)
 
     def run(self, function: str, group: str = "All", menu: str = "Créer des clusters", **inputs: Any) -> Any:
         """Choose a function in the menu of a group, fill in its form, run it and give its answer."""
