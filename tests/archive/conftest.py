@@ -15,7 +15,7 @@ from distributed import Client
 from panoptic_faces.archive.scheduler import connected
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def weights(shared: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PANOPTIC_FACES_WEIGHTS", str(shared / "weights"))

@@ -58,6 +58,7 @@ def guarded(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     home = tmp_path_factory.mktemp("guarded")
     environment = {"HOME": str(home), "USERPROFILE": str(home), "XDG_CACHE_HOME": str(home / "cache"),
                    "PANOPTIC_DB": str(home / "panoptic.db"), "PANOPTIC_FACES_WEIGHTS": str(shared / "weights"),
+                   "PANOPTIC_FACES_OFFLINE": "0",
                    "PANOPTIC_GUARD": str(home / "refused.txt"), "MPLCONFIGDIR": str(home / "matplotlib")}
     program = (sys.executable, str(Path(__file__).with_name("guarded.py")))
     with running(free_port(), environment, home / "server.log", program) as (server, process):
