@@ -34,6 +34,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from images import collection
 from panoptic.core.plugin.plugin_interface import PluginProjectInterface
 from scan import KINDS
 
@@ -85,17 +86,6 @@ def mixture(file: Path, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
-
-
-def whole(n: int, seed: int = 0) -> np.ndarray:
-    """n unit vectors in 200 loose groups, every tenth one a near copy of another."""
-    rng = np.random.default_rng(seed)
-    rows = rng.standard_normal((n, D), dtype=np.float32)
-    rows += 0.7 * rng.standard_normal((200, D), dtype=np.float32)[rng.integers(0, 200, n)]
-    copies = rng.permutation(n)[: n // 10]
-    rows[copies] = rows[rng.integers(0, n, len(copies))]
-    rows[copies] += 0.2 * rng.standard_normal((len(copies), D), dtype=np.float32)
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def drawing(number: int) -> bytes:
@@ -154,7 +144,7 @@ def build(home: Path, environment: dict[str, str], given: argparse.Namespace) ->
         data._database.add_renditions((kind, each.sha1, content) for content, each in made for kind, _ in each.images)
         data._add_images(place, [f"{number:06d}.jpg" for number in numbers], [each for _, each in made])
         sha1s += [each.sha1 for _, each in made]
-    data.add_vectors(clip["value"]["id"], dict(zip(sha1s, whole(given.photos), strict=True)))
+    data.add_vectors(clip["value"]["id"], dict(zip(sha1s, collection(given.photos), strict=True)))
     add_faces(data, sha1s, given)
 
 

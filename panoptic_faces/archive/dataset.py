@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +24,7 @@ from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
 from ..core.errors import FacesError
+from .store import file_system
 
 FORMAT = "panoptic_faces archive 1"
 # Names that begin with _ or . are no data to Arrow, Spark and their like.
@@ -60,11 +60,7 @@ class Dataset:
     """The archive at an address: a path, or what fsspec understands (``s3://…``, ``memory://…``)."""
 
     def __init__(self, address: str) -> None:
-        try:
-            self.fs, root = fsspec.url_to_fs(address)
-        except (ValueError, ImportError) as error:
-            raise FacesError("archive_address", address=address, reason=str(error)) from error
-        self.root = root.rstrip("/")
+        self.fs, self.root = file_system(address)
         # Workers have other working directories.
         self.address = self.root if isinstance(self.fs, LocalFileSystem) else address
 

@@ -15,15 +15,20 @@ from ..core.errors import FacesError
 from ..services.face_table import write_whole
 
 
+def file_system(address: str) -> tuple[Any, str]:
+    """The file system of an address and the path in it; raises FacesError ``archive_address``."""
+    try:
+        system, root = fsspec.url_to_fs(address)
+    except (ValueError, ImportError) as error:
+        raise FacesError("archive_address", address=address, reason=str(error)) from error
+    return system, root.rstrip("/")
+
+
 class Store:
     """A folder of named arrays at an address of fsspec."""
 
     def __init__(self, address: str) -> None:
-        try:
-            self.fs, root = fsspec.url_to_fs(address)
-        except (ValueError, ImportError) as error:
-            raise FacesError("archive_address", address=address, reason=str(error)) from error
-        self.root = root.rstrip("/")
+        self.fs, self.root = file_system(address)
         self.local = isinstance(self.fs, LocalFileSystem)
         self.address = self.root if self.local else address
         self.fs.makedirs(self.root, exist_ok=True)
