@@ -59,7 +59,7 @@ class Project:
 
     def sha1s(self, instance_ids: Sequence[int] | None) -> list[str]:
         """Distinct images of a selection, in its order; of the whole project where the selection is empty."""
-        known = self._database.instances()
+        known = self._database.instances(instance_ids)
         chosen = map(known.get, instance_ids) if instance_ids else known.values()
         return [sha1 for sha1 in dict.fromkeys(chosen) if sha1]
 

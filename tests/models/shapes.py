@@ -14,6 +14,10 @@ from PIL import Image
 COLOURS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (40, 60, 220), "yellow": (230, 220, 40)}
 SHAPES = ("circle", "bar", "pole")
 CAPTIONS = [f"a {colour} {shape}" for colour, shape in product(COLOURS, SHAPES)]
+# The same said in other ways, so that the model learns the words and not the sentences.
+WORDINGS = (CAPTIONS, [f"{colour} {shape}" for colour, shape in product(COLOURS, SHAPES)],
+            [f"{colour}, {shape}" for colour, shape in product(COLOURS, SHAPES)],
+            [f"{shape}, {colour}" for colour, shape in product(COLOURS, SHAPES)])
 CONFIG = {
     "embed_dim": 32,
     "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16},
@@ -53,7 +57,8 @@ def train(folder: Path) -> tuple[Path, Path]:
     open_clip.add_model_config(config)
     torch.manual_seed(0)
     model, _, prepare = open_clip.create_model_and_transforms("tiny-shapes")
-    tokens = open_clip.get_tokenizer("tiny-shapes")(CAPTIONS)
+    tokenizer = open_clip.get_tokenizer("tiny-shapes")
+    tokens = [tokenizer(wording) for wording in WORDINGS]
     pictures, kinds = drawings(60, 0)
     batch = torch.stack([prepare(Image.fromarray(picture)) for picture in pictures])
     truth = torch.from_numpy(kinds)
@@ -63,10 +68,10 @@ def train(folder: Path) -> tuple[Path, Path]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     steps = torch.optim.AdamW([each for each in model.parameters() if each.requires_grad], lr=3e-3)
-    for _ in range(100):
+    for step in range(120):
         drawn = torch.randint(len(batch), (64,))
         logits = 15 * model.encode_image(batch[drawn], normalize=True) @ model.encode_text(
-            tokens, normalize=True).T
+            tokens[step % len(tokens)], normalize=True).T
         loss = torch.nn.functional.cross_entropy(logits, truth[drawn])
         steps.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
