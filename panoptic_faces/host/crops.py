@@ -105,31 +105,31 @@ class FaceProject(Project):
         if self.erasures != since:
             raise FacesError("faces_forgotten")
 
-    def known_faces(self) -> KnownFaces:
-        """What a scan has to know of the faces that are there."""
-        records, folder = self.faces(), self.crops_folder()
-        files = self._host.get_files(folder_id=folder.id) if folder else []
+    def known_faces(self, photos: Collection[str]) -> KnownFaces:
+        """What a scan of photos has to know of the faces that are there."""
+        folder, records = self.crops_folder(), self.faces(self._with_value("face_photo_sha1", photos))
+        files = self._database.files_in(folder.id) if folder else {}
         faces: dict[str, list[tuple[int, str, Box]]] = {}
-        for file in files:
-            record, numbered = records.get(file.sha1), NUMBERED.search(file.name)
-            if record and numbered:
-                faces.setdefault(record.photo_sha1, []).append((int(numbered[2]), file.sha1, record.box))
-        counted = self._values("photo_faces")
+        for name, (_, sha1) in files.items():
+            record = records.get(sha1)
+            if record and (numbered := NUMBERED.search(name)):
+                faces.setdefault(record.photo_sha1, []).append((int(numbered[2]), sha1, record.box))
+        counted = self._values("photo_faces", photos)
         if folder:
-            _note_removed(Path(folder.path), {file.name for file in files}, counted)
-        return KnownFaces(faces, counted, self._values("photo_models"), _removed(Path(folder.path)) if folder else {})
+            _note_removed(Path(folder.path), files, counted)
+        return KnownFaces(faces, counted, self._values("photo_models", photos),
+                          _removed(Path(folder.path)) if folder else {})
 
     @exclusive
     def remove_returned(self) -> None:
         """Remove faces again that somebody had removed, and that a new import of the folder of crops brought back."""
-        folder, records = self.crops_folder(), self._values("face_photo_sha1")
-        files = self._host.get_files(folder_id=folder.id) if folder and records else []
-        back = {file.name: file for file in files if file.sha1 not in records and NUMBERED.search(file.name)}
+        folder, crops = self.crops_folder(), self.crops()
+        files = self._database.files_in(folder.id) if folder and crops else {}
+        back = {name: file for name, file in files.items() if file[1] not in crops and NUMBERED.search(name)}
         if folder and back:
-            living = {file.name for file in files} - back.keys()
-            removed = [back[name] for name in _note_removed(Path(folder.path), living, self._values("photo_faces"))
-                       if name in back]
-            self._database.remove_images([file.id for file in removed], [file.sha1 for file in removed])
+            noted = _note_removed(Path(folder.path), files.keys() - back.keys(), self._values("photo_faces"))
+            removed = [back[name] for name in noted if name in back]
+            self._database.remove_images([number for number, _ in removed], [sha1 for _, sha1 in removed])
 
     @exclusive
     def add_faces(self, batch: Sequence[PhotoFaces], type_id: int, since: int | None = None) -> None:
@@ -142,7 +142,7 @@ class FaceProject(Project):
         """
         if since is not None:
             self.check_not_erased(since)
-        living = self._database.living()
+        living = self._database.living([sha1 for scanned in batch for sha1 in (scanned.photo.sha1, *scanned.again)])
         batch = [scanned for scanned in batch if scanned.photo.sha1 in living]
         faces = [(scanned.photo, number, face, rendition) for scanned in batch for number, (face, rendition) in
                  enumerate(zip(scanned.new, scanned.renditions, strict=True), scanned.before + 1)]
@@ -174,7 +174,7 @@ class FaceProject(Project):
 
     def _record(self, values: Mapping[str, dict[str, Any]]) -> None:
         properties = self._properties()
-        self._database.write_values({properties[role]: by_sha1 for role, by_sha1 in values.items()})
+        self._database.record({properties[role]: by_sha1 for role, by_sha1 in values.items()})
 
     def _crops_folder(self) -> Folder:
         path = self._host.base_path.resolve() / CROPS_FOLDER
@@ -210,7 +210,7 @@ class FaceProject(Project):
         Stopped at whatever moment, it is finished by a second run, or undone by a new scan.
         """
         self._database.guard.erasures += 1
-        crops = list(self._values("face_photo_sha1"))
+        crops = sorted(self.crops())
         properties = self.known_properties()
         # First the marks of the scanned photos, so that a scan would look at them again.
         self._database.erase_values([known for role, known in properties.items() if role.startswith("photo_")])
@@ -251,14 +251,14 @@ def _note_removed(folder: Path, living: Collection[str], counted: Mapping[str, A
     counted: photo → the number of faces found on it; a file with a higher number is of a scan that was killed.
     """
     removed = set()
-    for path in folder.glob("*.jpg"):
-        numbered = NUMBERED.search(path.name)
-        told = provenance_of(path) if numbered and path.name not in living else None
+    for name in set(os.listdir(folder)).difference(living):
+        path, numbered = folder / name, NUMBERED.search(name)
+        told = provenance_of(path) if numbered else None
         if numbered and told and int(numbered[2]) <= int(counted.get(told[0], 0)):
             note = json.dumps({"sha1": told[0], "box": told[1]})
             _write_whole(path.with_suffix(REMOVED), note.encode())
             path.unlink()
-            removed.add(path.name)
+            removed.add(name)
     return removed
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import sqlite3
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -21,7 +22,12 @@ from ..i18n import DEFAULT_LANGUAGE, languages
 
 # Largest number of variables of one statement that every SQLite accepts.
 MAX_VARIABLES = 900
+# Values of one commit for which the host reads its table of values twice, see ``Database.record``.
+VALUES_AT_ONCE = 450
+# Seconds between two commits: SQLite asks again after 0.1 s at the latest.
+LONGEST_TURN = 0.12
 DECODER = msgspec.json.Decoder()
+_WITH_VALUE = "FROM sha1_values WHERE property_id = ? AND operation != ? AND value IS NOT NULL AND value != 'null'"
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -82,35 +88,56 @@ class Database:
         # The host gives one id as an int and several as a range.
         return first if isinstance(first, range) else range(first, first + 1)
 
-    def living(self) -> set[str]:
-        """The SHA-1 of every image of the project."""
-        with self.public._data_reader() as reader:
-            return {row[0] for row in reader.fetch_all("SELECT DISTINCT sha1 FROM instances")}
-
     # ---- reading many rows, which the host's own readers turn into objects one by one
 
-    def instances(self, ids: Sequence[int] | None = None) -> dict[int, str | None]:
-        """The SHA-1 of every image by the id of its instance, oldest first; where few ids are asked for, of those."""
-        query = "SELECT id, sha1 FROM instances"
-        few = ids if ids and len(ids) <= MAX_VARIABLES else ()
-        if few:
-            query += f" WHERE id IN ({', '.join('?' * len(few))})"
+    def living(self, among: Iterable[str]) -> set[str]:
+        """Those of the contents (SHA-1) of which the project has an image."""
+        query = "SELECT DISTINCT sha1 FROM instances WHERE sha1 IN (SELECT value FROM json_each(?))"
         with self.public._data_reader() as reader:
-            return dict(reader.fetch_all(query + " ORDER BY id", tuple(few)))
+            return {row[0] for row in reader.fetch_all(query, (_listed(among),))}
+
+    def instances(self, ids: Sequence[int] | None = None) -> dict[int, str | None]:
+        """The SHA-1 of images by the id of their instance, oldest first; of all images where no ids are given."""
+        among = "WHERE id IN (SELECT value FROM json_each(?))" if ids else ""
+        with self.public._data_reader() as reader:
+            return dict(reader.fetch_all(f"SELECT id, sha1 FROM instances {among} ORDER BY id",
+                                         (_listed(ids),) if ids else ()))
+
+    def files_in(self, folder_id: int) -> dict[str, tuple[int, str]]:
+        """Id and SHA-1 of the files of a folder, by name."""
+        query = "SELECT name, id, sha1 FROM files WHERE folder_id = ?"
+        with self.public._data_reader() as reader:
+            return {name: (number, sha1) for name, number, sha1 in reader.fetch_all(query, (folder_id,))}
+
+    def files_of(self, sha1s: Iterable[str]) -> list[tuple[str, str, int]]:
+        """SHA-1, name and folder of every file of some contents, oldest first."""
+        query = """SELECT sha1, name, folder_id FROM files WHERE sha1 IN (SELECT value FROM json_each(?))
+                   ORDER BY id"""
+        with self.public._data_reader() as reader:
+            return list(reader.fetch_all(query, (_listed(sha1s),)))
 
     def pixels(self) -> dict[str, int]:
         """How many pixels each image has whose size is known."""
         with self.public._data_reader() as reader:
             return dict(reader.fetch_all("SELECT sha1, width * height FROM files WHERE width * height IS NOT NULL"))
 
-    def values(self, property_id: int) -> dict[str, Any]:
-        """The value of a property of each image that has one."""
-        query = "SELECT sha1, value FROM sha1_values WHERE property_id = ? AND operation != ? AND value IS NOT NULL"
+    def values(self, property_id: int, among: Collection[str] | None = None) -> dict[str, Any]:
+        """The value of a property of each image that has one. among: of these images only."""
+        these = "" if among is None else "AND sha1 IN (SELECT value FROM json_each(?))"
         with self.public._data_reader() as reader:
-            rows = reader.fetch_all(query, (property_id, OP_DELETE))
+            rows = reader.fetch_all(f"SELECT sha1, value {_WITH_VALUE} {these}",
+                                    (property_id, OP_DELETE, *([] if among is None else [_listed(among)])))
         # SQLite keeps numbers as numbers, everything else as JSON.
         decoded = ((sha1, DECODER.decode(value) if isinstance(value, str) else value) for sha1, value in rows)
         return {sha1: value for sha1, value in decoded if value is not None}
+
+    def with_value(self, property_id: int, texts: Iterable[str] | None = None) -> set[str]:
+        """The images that have a value of a property. texts: that have one of these, SHA-1s."""
+        these = "" if texts is None else "AND value IN (SELECT json_quote(value) FROM json_each(?))"
+        with self.public._data_reader() as reader:
+            return {row[0] for row in reader.fetch_all(
+                f"SELECT sha1 {_WITH_VALUE} {these}",
+                (property_id, OP_DELETE, *([] if texts is None else [_listed(texts)])))}
 
     def vectors(self, type_id: int, sha1s: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         """SHA-1 and vector, little-endian float32, of those of the images that have one, in no order."""
@@ -182,6 +209,21 @@ class Database:
         done = self.public.apply_upsert_commit(commit)
         return None if done is None else int(done.id)
 
+    def record(self, values: Mapping[int, Mapping[str, Any]]) -> None:
+        """Write values of images, property id → SHA-1 → value, in commits so short that the page has its turns between.
+
+        To close what it has read from, the host waits while somebody writes; and for every ``VALUES_AT_ONCE`` values
+        of a commit it reads its whole table of values while it writes.
+        """
+        images = list(dict.fromkeys(sha1 for by_sha1 in values.values() for sha1 in by_sha1))
+        step = max(1, VALUES_AT_ONCE // max(1, len(values)))
+        for start in range(0, len(images), step):
+            some = images[start : start + step]
+            begun = time.monotonic()
+            self.write_values({property_id: {sha1: by_sha1[sha1] for sha1 in some if sha1 in by_sha1}
+                               for property_id, by_sha1 in values.items()})
+            time.sleep(min(time.monotonic() - begun, LONGEST_TURN))
+
     def tag_ids(self, property_id: int) -> dict[str, list[int]]:
         """The tag ids of each image, oldest tag first."""
         by_image: dict[str, list[int]] = {}
@@ -251,6 +293,11 @@ class Database:
                 database.conn.execute("PRAGMA secure_delete = ON")
                 database.conn.execute("VACUUM")
                 database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _listed(values: Iterable[Any]) -> str:
+    """Any number of values as one variable of a statement, for json_each."""
+    return msgspec.json.encode(list(values)).decode()
 
 
 class OnDatabase(Protocol):

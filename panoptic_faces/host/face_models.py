@@ -55,10 +55,11 @@ class FaceModels:
 
         Raises FacesError ``no_faces_here``, ``no_faces_yet`` or ``no_faces_read``.
         """
-        images, faces, ignored = self.data.sha1s(context.instance_ids), self.data.faces(), self.tags.ignored()
+        images, ignored = self.data.sha1s(context.instance_ids), self.tags.ignored()
+        faces = self.data.faces(images)
         wanted = [image for image in images if image in faces and image not in ignored]
         if not wanted:
-            raise FacesError("no_faces_here" if faces else "no_faces_yet")
+            raise FacesError("no_faces_here" if self.data.crops() else "no_faces_yet")
         kind = self.face_vectors()
         chosen, vectors = self.data.vectors(kind.id, wanted)
         if not chosen:

@@ -189,11 +189,11 @@ class PeopleActions(FaceActions):
         # Photos that another model has read are not read again because others came.
         new = self.data.unscanned(self.data.sha1s(None))
         if new:
-            before = set(self.data.faces())
+            before = self.data.crops()
             self.scan(new, then=lambda: self._recognize_new(before))
 
     def _recognize_new(self, before: set[str]) -> None:
         prop = self.tags.named(self.params.people) if self.params.people else None
-        new = [image for image in self.data.faces() if image not in before]
+        new = sorted(self.data.crops() - before)
         if prop is not None and new and any(self.tags.tree(prop).carried.values()):
             self._ask_to_confirm(self._recognized(prop, new)[2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,14 +67,13 @@ class Project:
         """File name and local path, None where the original is not a local file, of each image."""
         sources = {source.id: source.dtype for source in self._host.get_file_sources()}
         folders = {folder.id: folder for folder in self._host.get_folders()}
-        wanted = set(sha1s)
         found: dict[str, tuple[str, Path | None]] = {}
-        for file in sorted(self._host.get_files(), key=lambda file: file.id):
-            if file.sha1 not in wanted or (file.sha1 in found and found[file.sha1][1] is not None):
+        for sha1, name, folder_id in self._database.files_of(sha1s):
+            if sha1 in found and found[sha1][1] is not None:
                 continue
-            folder = folders.get(file.folder_id)
+            folder = folders.get(folder_id)
             local = folder if folder is not None and sources.get(folder.source_id) == "local" else None
-            found[file.sha1] = (file.name, Path(local.path) / file.name if local else None)
+            found[sha1] = (name, Path(local.path) / name if local else None)
         return found
 
     def photo(self, sha1: str, name: str, path: Path | None) -> Photo:
@@ -98,22 +97,26 @@ class Project:
 
     def scanned(self) -> set[str]:
         """Photos whose faces were counted."""
-        return set(self._values("photo_faces"))
+        return self._with_value("photo_faces")
+
+    def crops(self) -> set[str]:
+        """Every face crop of the project."""
+        return self._with_value("face_photo_sha1")
 
     def unscanned(self, sha1s: Iterable[str], model: str | None = None) -> list[str]:
         """Those of the images that are photos whose faces were not read yet by a model; by none, where it is None."""
-        read_by = self._values("photo_models")
         folder = self.crops_folder()
-        done = {sha1 for sha1, models in read_by.items()
-                if model is None or model in str(models).split(MODELS_SEPARATOR)}
-        done |= set(self._values("face_photo_sha1"))
+        done = self.crops()
         # A crop that a new import of the folder brought back without what was known of it is no photo.
-        done |= {file.sha1 for file in self._host.get_files(folder_id=folder.id)} if folder else set()
-        return [sha1 for sha1 in sha1s if sha1 not in done]
+        done |= {sha1 for _, sha1 in self._database.files_in(folder.id).values()} if folder else set()
+        left = [sha1 for sha1 in sha1s if sha1 not in done]
+        read_by = self._values("photo_models", left)
+        return [sha1 for sha1 in left if sha1 not in read_by
+                or model is not None and model not in str(read_by[sha1]).split(MODELS_SEPARATOR)]
 
-    def faces(self) -> dict[str, FaceRecord]:
-        """Every face crop of the project."""
-        photo, box, size, confidence, sharpness = (self._values(role) for role in (
+    def faces(self, among: Collection[str] | None = None) -> dict[str, FaceRecord]:
+        """Every face crop of the project; among: of these images only."""
+        photo, box, size, confidence, sharpness = (self._values(role, among) for role in (
             "face_photo_sha1", "face_box", "face_size", "face_confidence", "face_sharpness"))
         return {sha1: FaceRecord(photo[sha1], _box(box.get(sha1, "")), float(size.get(sha1, 0)),
                                  float(confidence.get(sha1, 0)), float(sharpness.get(sha1, 0))) for sha1 in photo}
@@ -122,11 +125,13 @@ class Project:
         """The file of a face crop, or its largest rendition where the file is gone."""
         return path.read_bytes() if path and path.exists() else self._database.largest_rendition(sha1)
 
-    def _values(self, role: str) -> dict[str, Any]:
+    def _values(self, role: str, among: Collection[str] | None = None) -> dict[str, Any]:
         known = self.known_properties().get(role)
-        if known is None:
-            return {}
-        return self._database.values(known)
+        return {} if known is None else self._database.values(known, among)
+
+    def _with_value(self, role: str, texts: Iterable[str] | None = None) -> set[str]:
+        known = self.known_properties().get(role)
+        return set() if known is None else self._database.with_value(known, texts)
 
     def crops_folder(self) -> Folder | None:
         """The folder of face crops, where there is one."""
@@ -234,7 +239,7 @@ class Project:
     @exclusive
     def add_vectors(self, type_id: int, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Store vectors of a type by image; of images that left the project meanwhile, none."""
-        living = self._database.living() if vectors else set()
+        living = self._database.living(vectors)
         kept = [Vector(type_id, sha1, vector) for sha1, vector in vectors.items() if sha1 in living]
         if kept:
             self._host.upsert_vectors(kept)

@@ -36,12 +36,15 @@ class Tags:
 
     def tree(self, prop: Property | None) -> TagTree:
         """The tags of a property and who carries them; of None, nothing."""
-        if prop is None:
-            return TagTree({}, {})
-        tags = {tag.id: ExistingTag(tag.id, tag.value, tuple(tag.parents or ()))
-                for tag in self._host.get_tags(list_id=prop.tag_list_id)}
+        tags = self._tags(prop) if prop else {}
+        if not prop or not tags:
+            return TagTree(tags, {})
         return TagTree(tags, {sha1: [tag for tag in carried if tag in tags]
                               for sha1, carried in self._database.tag_ids(prop.id).items()})
+
+    def _tags(self, prop: Property) -> dict[int, ExistingTag]:
+        return {tag.id: ExistingTag(tag.id, tag.value, tuple(tag.parents or ()))
+                for tag in self._host.get_tags(list_id=prop.tag_list_id)}
 
     def chosen(self, property_id: Any, refusal: str = "people_property") -> Property:
         """The property of tags on images' contents of that id; else raises FacesError ``refusal``."""
@@ -126,7 +129,7 @@ class Tags:
         """The images that a person said are no faces, or to ignore, by a tag of any property."""
         found: set[str] = set()
         for prop in self._host.get_properties():
-            if _holds_tags(prop):
+            if _holds_tags(prop) and any(plain(tag.name) in IGNORED for tag in self._tags(prop).values()):
                 found |= self.tree(prop).carriers(IGNORED)
         return found
 
@@ -159,7 +162,8 @@ class Tags:
             prop = self._new_property(name)
             commit.properties[prop.id] = prop
         tree = self.tree(prop)
-        living = {image for image in self._database.living() if tree.carried.get(image) == read.carried.get(image)}
+        living = {image for image in self._database.living(images)
+                  if tree.carried.get(image) == read.carried.get(image)}
         own = self._database.own_tags(prop.id) if again and tree.carried else set()
         if one:
             living -= {image for image, has in tree.carried.items()

@@ -58,8 +58,8 @@ class PhotosTask(Task, Generic[Result]):
         """Those of the images that are still to be done."""
 
     @abstractmethod
-    def prepare(self) -> Callable[[Sequence[Photo]], list[Outcome[Result]]]:
-        """Load models, and give the work on some photos at a time, which threads share."""
+    def prepare(self, missing: list[str]) -> Callable[[Sequence[Photo]], list[Outcome[Result]]]:
+        """Load models, and give the work on some of the missing photos at a time, which threads share."""
 
     @abstractmethod
     def write(self, done: list[Outcome[Result]]) -> None:
@@ -79,7 +79,7 @@ class PhotosTask(Task, Generic[Result]):
             self.state.total = left = len(missing)
             if missing:
                 self.set_step(text("task.loading_models", self._language))
-                self._do(self.prepare(), missing)
+                self._do(self.prepare(missing), missing)
             if not self.is_cancelled():
                 self.after()
         except Exception as error:
@@ -188,9 +188,9 @@ class DetectFacesTask(PhotosTask[PhotoFaces]):
         self._project.check_not_erased(self._since)
         return self._project.unscanned(sha1s, self._model)
 
-    def prepare(self) -> Callable[[Sequence[Photo]], list[Any]]:
+    def prepare(self, missing: list[str]) -> Callable[[Sequence[Photo]], list[Any]]:
         scanner, self._type = self._make_scanner()
-        known = self._project.known_faces()
+        known = self._project.known_faces(missing)
 
         def work(photos: Sequence[Photo]) -> list[Any]:
             return [(scan.photo, None if scan.error else known.placed(scan, self._model, self._project.rendered),
@@ -229,7 +229,7 @@ class ComputeVectorsTask(PhotosTask[NDArray[np.float32]]):
     def missing(self, sha1s: list[str]) -> list[str]:
         return self._project.without_vector(self.vector_type_id, sha1s)
 
-    def prepare(self) -> Callable[[Sequence[Photo]], list[Any]]:
+    def prepare(self, missing: list[str]) -> Callable[[Sequence[Photo]], list[Any]]:
         return self._make_embedder()
 
     def write(self, done: list[Outcome[NDArray[np.float32]]]) -> None:

@@ -43,7 +43,7 @@ def scan(database: Database, model: str, boxes: list[tuple[int, int, int, int]])
                             cut_out(PICTURE, box, PHOTO)) for box in boxes)
     kind = project.vector_type({"model": model, "subject": "face"}, create=True)
     assert kind is not None
-    placed = project.known_faces().placed(ScannedPhoto(PHOTO, faces), model, project.rendered)
+    placed = project.known_faces([PHOTO.sha1]).placed(ScannedPhoto(PHOTO, faces), model, project.rendered)
     project.add_faces([placed], kind)
 
 
