@@ -14,6 +14,7 @@ from panoptic.core.databases.media.models import Map, Vector, VectorType
 
 from ..core.errors import FacesError
 from ..i18n import languages, text
+from ..models.images import WEIGHTS
 from ..services.scan import Photo, in_parallel
 from .database import MAX_VARIABLES, Database, exclusive
 
@@ -178,12 +179,17 @@ class Project:
 
     @exclusive
     def vector_type(self, params: dict[str, Any], *, create: bool) -> int | None:
-        """The id of the plugin's vector type with these parameters."""
+        """The id of the plugin's vector type with these parameters; its weights count only where they are given."""
         found = next((known for known in self._host.get_vector_types(source=self._database.plugin)
-                      if known.params == params), None)
+                      if known.params in (params, {WEIGHTS: known.params.get(WEIGHTS), **params})), None)
         if found is None and create:
             found = self._host.upsert_vector_type(VectorType(id=-1, source=self._database.plugin, params=params))
         return None if found is None else int(found.id)
+
+    def describe_vectors(self, kind: VectorType, params: dict[str, Any]) -> None:
+        """Change what is kept of a vector type."""
+        if params != kind.params:
+            self._host.upsert_vector_type(VectorType(id=kind.id, source=kind.source, params=params))
 
     def vectors_kind(self, chosen: Any, *, refusal: str, fits: Callable[[dict[str, Any], bool], bool]) -> VectorType:
         """The chosen type of vectors, or the newest that fits where none is chosen; else FacesError ``refusal``.

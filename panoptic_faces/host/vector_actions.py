@@ -64,7 +64,9 @@ class VectorActions:
 
     def _compute(self, kind: VectorType, selection: list[str] | None) -> Any:
         def embedder() -> VectorsOf:
-            return vectors_of_photos(images.image_embedder(kind.params, offline=self.params.offline))
+            loaded = images.image_embedder(kind.params, offline=self.params.offline)
+            self.data.describe_vectors(kind, images.as_loaded(kind.params, loaded))
+            return vectors_of_photos(loaded)
 
         task = ComputeVectorsTask(self.data, embedder, kind.id, selection, self.log.with_name("vectors.log"))
         self.project.add_task(task)

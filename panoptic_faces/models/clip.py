@@ -34,7 +34,8 @@ class Clip:
     any code in it. device: ``auto`` takes CUDA, then MPS, then the processor. batch_size: pictures or texts
     at a time. offline: of a tag, only what was fetched before is used.
 
-    ``name`` says which vectors can be compared: the model, and the tag or the checksum of the weights.
+    ``name`` says which vectors can be compared: the model, and the tag or the checksum of the weights; ``weights`` is
+    the SHA-256 of the file of weights that was loaded, whether it was named or fetched.
     Pictures of the project and of a query go through the same preparation, that of the model.
 
     Raises FacesError: ``clip_missing``, ``torchvision_broken``, ``clip_model``, ``clip_pretrained``,
@@ -54,6 +55,9 @@ class Clip:
         local = weights.is_file()
         try:
             with _network(library, known, "" if local else pretrained, allowed=not offline):
+                file = weights if local else Path(library.download_pretrained(
+                    library.get_pretrained_cfg(known, pretrained)))
+                self.weights = checksum(file)
                 self._model, _, self._prepare = library.create_model_and_transforms(
                     known, pretrained=str(weights) if local else pretrained, device=self._device)
                 self._tokens = library.get_tokenizer(known)

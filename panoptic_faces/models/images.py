@@ -20,6 +20,8 @@ from .weights import forbidden
 # that it does not matter whether the original is at hand. Every embedder reduces it further.
 MAX_SIDE = 1024
 VISUAL, CLIP = "visual", "clip"
+# The parameter of a type of vectors that holds the SHA-256 of the weights which gave them.
+WEIGHTS = "weights"
 
 Parameters = dict[str, Any]
 
@@ -60,7 +62,7 @@ def image_embedder(parameters: Mapping[str, Any], *, offline: bool = False) -> I
     """The embedder that these parameters of a type of vectors stand for; the last CLIP stays loaded.
 
     Raises FacesError ``vectors_of_others`` for parameters that are not of this table, ``weights_changed`` where
-    the file of weights is not the one that the type was made with, and those of :class:`clip.Clip`. offline: never
+    the weights are not those that the type was made with, and those of :class:`clip.Clip`. offline: never
     use the network; also so where ``PANOPTIC_FACES_OFFLINE`` says so.
     """
     if is_visual(parameters):
@@ -80,9 +82,15 @@ def clip_of(parameters: Mapping[str, Any], *, offline: bool = False) -> clip.Cli
     stamp = (file.stat().st_mtime_ns, file.stat().st_size) if file.is_file() else (0, 0)
     loaded = _clip(str(parameters["architecture"]), pretrained, str(parameters.get("device", "auto")), stamp,
                    forbidden(offline))
-    if loaded.name != parameters["model"]:
+    # A file is in the name of its vectors; what a tag stood for is noted with the first vectors, see ``as_loaded``.
+    if loaded.name != parameters["model"] or parameters.get(WEIGHTS, loaded.weights) != loaded.weights:
         raise FacesError("weights_changed", file=file.name)
     return loaded
+
+
+def as_loaded(parameters: Mapping[str, Any], embedder: ImageEmbedder) -> Parameters:
+    """The parameters of a type of vectors with the checksum of the weights that its embedder has loaded, if any."""
+    return {**parameters, WEIGHTS: embedder.weights} if isinstance(embedder, clip.Clip) else dict(parameters)
 
 
 @lru_cache(maxsize=1)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import silhouette_samples
+from sklearn.metrics import adjusted_mutual_info_score, silhouette_samples
 
-from panoptic_faces.core import evaluate
+from panoptic_faces.core import evaluate, evaluation
 from panoptic_faces.core.errors import FacesError
 from panoptic_faces.core.evaluation import evaluate_groups
 
@@ -34,6 +34,16 @@ def test_bcubed_and_pairwise_follow_their_definitions(given: list[tuple[int, str
     both = sum(together[i][j] and same[i][j] for i, j in pairs)
     assert figures["pairwise_precision"] == pytest.approx(both / said if said else 1)
     assert figures["pairwise_recall"] == pytest.approx(both / true if true else 1)
+
+
+@given(items, st.sampled_from((1, 20, 4_000_000)))
+def test_adjusted_mutual_information_is_the_usual_one(given: list[tuple[int, str]], cells: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        # However few of the sizes fit into memory together.
+        patch.setattr(evaluation, "BLOCK", cells)
+        labels = [label if label >= 0 else 100 + i for i, (label, _) in enumerate(given)]
+        figures = evaluate(labels, [name for _, name in given])
+    assert figures["ami"] == pytest.approx(adjusted_mutual_info_score([name for _, name in given], labels), abs=1e-9)
 
 
 def test_a_perfect_partition() -> None:

@@ -18,6 +18,8 @@ with warnings.catch_warnings():
     import torch
 
 from panoptic_faces.models.clip import Clip
+from panoptic_faces.models.images import IMAGE_MODELS, _clip, as_loaded, image_embedder
+from panoptic_faces.models.weights import checksum
 
 from .shapes import CAPTIONS, drawings
 
@@ -57,6 +59,30 @@ def test_the_name_tells_the_weights(clip: Clip, clip_files: tuple[Path, Path], t
     torch.save(changed, other)
     assert clip.name.startswith("clip/tiny-shapes/")
     assert Clip(str(config), str(other), device="cpu").name != clip.name
+
+
+def test_weights_that_a_tag_brings_are_those_of_the_first_vectors(
+        monkeypatch: pytest.MonkeyPatch, clip_files: tuple[Path, Path], tmp_path: Path) -> None:
+    import open_clip
+
+    config, weights = clip_files
+    fetched = tmp_path / "fetched.pt"
+    fetched.write_bytes(weights.read_bytes())
+    # What open_clip does for any tag, but for the way of the file to this machine.
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "tiny-shapes", {"shapes": {"file": str(fetched)}})
+    made = IMAGE_MODELS["clip"](str(config), "shapes", "cpu")
+    first = image_embedder(made)
+    kept = as_loaded(made, first)
+    assert kept["weights"] == checksum(weights) and image_embedder(kept) is first
+    changed = torch.load(weights, weights_only=True)
+    changed["logit_scale"] += 1
+    torch.save(changed, fetched)
+    _clip.cache_clear()
+    image_embedder(made)  # nobody has vectors of it yet
+    with pytest.raises(FacesError) as error:
+        image_embedder(kept)
+    assert error.value.code == "weights_changed" and "shapes" in str(error.value)
+    _clip.cache_clear()
 
 
 def test_images_go_to_the_tag_that_they_show(clip: Clip) -> None:
