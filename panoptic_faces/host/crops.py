@@ -128,8 +128,7 @@ class FaceProject(Project):
         back = {name: file for name, file in files.items() if file[1] not in crops and NUMBERED.search(name)}
         if folder and back:
             noted = _note_removed(Path(folder.path), files.keys() - back.keys(), self._values("photo_faces"))
-            removed = [back[name] for name in noted if name in back]
-            self._database.remove_images([number for number, _ in removed], [sha1 for _, sha1 in removed])
+            self._database.remove_images(dict(back[name] for name in noted if name in back))
 
     @exclusive
     def add_faces(self, batch: Sequence[PhotoFaces], type_id: int, since: int | None = None) -> None:
@@ -210,22 +209,28 @@ class FaceProject(Project):
         Stopped at whatever moment, it is finished by a second run, or undone by a new scan.
         """
         self._database.guard.erasures += 1
-        crops = sorted(self.crops())
+        crops = self.crops()
+        faces = len(crops)
         properties = self.known_properties()
         # First the marks of the scanned photos, so that a scan would look at them again.
         self._database.erase_values([known for role, known in properties.items() if role.startswith("photo_")])
         vectors = 0
         for kind in self._host.get_vector_types(source=self._database.plugin):
             if kind.params.get("subject") == "face":
-                vectors += len(self._host.get_vectors(kind.id))
+                vectors += len(self._database.with_vector(kind.id))
                 self._database.erase_vectors(kind.id)
-        folder = self.crops_folder()
-        self._database.erase_images([folder.id] if folder else [], crops)
+        if folder := self.crops_folder():
+            images = dict(self._database.files_in(folder.id).values())
+            self._database.remove_images(images)
+            self._database.remove_folder(folder.id)
+            crops -= set(images.values())
+        # Of a scan or an erasure that was stopped, there may be media without an image.
+        self._database.erase_media(sorted(crops))
         self._database.erase_values(list(self.known_properties().values()))
         self._database.remember("properties", {})
         files = self._erase_files()
         self._database.compact_files()
-        return {"faces": len(crops), "vectors": vectors, "properties": len(properties), "files": files}
+        return {"faces": faces, "vectors": vectors, "properties": len(properties), "files": files}
 
     def _erase_files(self) -> int:
         """Crops, and the sheets of thumbnails of all images, which the host draws anew for its maps."""

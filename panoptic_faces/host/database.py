@@ -247,23 +247,32 @@ class Database:
 
     # ---- erasing
 
-    def erase_images(self, folder_ids: Sequence[int], sha1s: Sequence[str]) -> None:
-        """Delete folders with their images, and every rendition and vector of these contents."""
-        # Media first: what is left when the machine stops in between still tells which media to delete.
-        with self.public._media_db() as media:
-            for start in range(0, len(sha1s), MAX_VARIABLES):
-                media.delete_media_for_sha1s(list(sha1s[start : start + MAX_VARIABLES]))
+    def remove_images(self, files: Mapping[int, str]) -> None:
+        """Take files (id → SHA-1) and their images out of the project, some at a time: the page has its turns."""
+        wanted = list(files.items())
         with self.public._data_writer() as writer:
-            writer.delete_folders(list(folder_ids))
-
-    def remove_images(self, file_ids: Sequence[int], sha1s: Sequence[str]) -> None:
-        """Take files and their images out of the project, as a person does in the page."""
-        with self.public._data_writer() as writer:
-            writer.delete_files(list(file_ids))
-        with self.public._media_db() as media:
-            for start in range(0, len(sha1s), MAX_VARIABLES):
-                media.delete_media_for_sha1s(list(sha1s[start : start + MAX_VARIABLES]))
+            # For each file that goes the host looks for its images, through all of them where no index leads there.
+            writer.conn.execute("CREATE INDEX IF NOT EXISTS images_of_file ON instances (file_id)")
+            try:
+                for start in range(0, len(wanted), MAX_VARIABLES):
+                    some = dict(wanted[start : start + MAX_VARIABLES])
+                    # Media first: what is left when the machine stops in between still tells which media to delete.
+                    self.erase_media(list(some.values()))
+                    writer.delete_files(list(some))
+                    time.sleep(LONGEST_TURN)
+            finally:
+                writer.conn.execute("DROP INDEX IF EXISTS images_of_file")
         self.public._fire_on_commit()
+
+    def remove_folder(self, folder_id: int) -> None:
+        with self.public._data_writer() as writer:
+            writer.delete_folders([folder_id])
+
+    def erase_media(self, sha1s: Sequence[str]) -> None:
+        """Delete every rendition and vector of some contents."""
+        with self.public._media_db() as media:
+            for start in range(0, len(sha1s), MAX_VARIABLES):
+                media.delete_media_for_sha1s(list(sha1s[start : start + MAX_VARIABLES]))
 
     def erase_vectors(self, type_id: int) -> None:
         """Delete a type of vectors with its vectors."""

@@ -88,7 +88,7 @@ def test_a_face_removed_before_or_between_scans_stays_removed(database: Database
     scan(database, "first", BOXES)
     crops = {face.box: sha1 for sha1, face in FaceProject(database).faces().items()}
     gone = next(file for file in database.public.get_files() if file.sha1 == crops[BOXES[1]])
-    database.remove_images([gone.id], [gone.sha1])
+    database.remove_images({gone.id: gone.sha1})
     for _ in range(2):
         scan(database, "second", [(x + 3, y - 2, w, h) for x, y, w, h in BOXES])
         found = state(database)
