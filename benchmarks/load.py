@@ -50,6 +50,8 @@ D = 512
 VISUAL = {"model": "visual-1"}
 FACES = {"model": "SFace", "subject": "face", "weights": SFACE.sha256[:12]}
 BATCH = 2000
+# Photos that are scanned while the page is used.
+SCANNED = 1500
 # A CLIP of the smallest size that gives vectors of 512 numbers, with weights drawn at random.
 CLIP = {"embed_dim": D,
         "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16},
@@ -365,15 +367,15 @@ class Load:
             return
         found = sorted(path for path in self.given.scan.rglob("*") if path.suffix.lower() in KINDS)
         (self.home / "new").mkdir()
-        for number, photo in enumerate(random.Random(0).sample(found, min(500, len(found)))):
+        for number, photo in enumerate(random.Random(0).sample(found, min(SCANNED, len(found)))):
             shutil.copy(photo, self.home / "new" / f"{number:04d}{photo.suffix}")
-        self.server.measure("importing 500 photos, which Panoptic does",
+        self.server.measure(f"importing {SCANNED} photos, which Panoptic does",
                             lambda: self.panoptic.import_folder(self.home / "new"))
         new = [row.id for row in self.data._host.get_instances() if row.id not in self.sha1s]
         quiet = patience(self.requests(), 5)
         start = time.perf_counter()
         with ThreadPoolExecutor(1) as pool:
-            done = pool.submit(self.server.act, "detect_faces", new, name="500 photos", tasks=True)
+            done = pool.submit(self.server.act, "detect_faces", new, name=f"{SCANNED} photos", tasks=True)
             waits = patience(self.requests(), until=done.done)
             done.result()
         seconds = time.perf_counter() - start

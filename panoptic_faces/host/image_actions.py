@@ -78,7 +78,7 @@ class ImageActions(LookupActions):
         least = share("min_strength", min_strength)
         before = words("prefix", prefix)
         kind = self.clip_kind(vectors)
-        tree = self.tags.tree(self.tags.chosen(tags, "tags_property"))
+        tree = self.tags.tree(self.tags.meant(tags, refusal="tags_property"))
         order, names = sorted(tree.tags), tree.displayed()
         if not order:
             raise FacesError("tags_none")

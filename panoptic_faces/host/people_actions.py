@@ -145,7 +145,7 @@ class PeopleActions(FaceActions):
         return told(NotifType.INFO, done + told_too, language)
 
     def _people(self, property_id: PropertyId) -> Property:
-        return self.tags.people(property_id, self.params.people)
+        return self.tags.meant(property_id, self.params.people)
 
     def _rows(self, chosen: list[str], faces: list[FaceRecord]) -> "tuple[list[FaceRow], FaceCrops]":
         """The faces as an export wants them, and their pictures."""

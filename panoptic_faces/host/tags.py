@@ -53,21 +53,21 @@ class Tags:
             raise FacesError(refusal)
         return found[0]
 
-    def people(self, property_id: Any, setting: str = "") -> Property:
-        """The property of people: the chosen one; where none was chosen, that of the setting, or the only one.
+    def meant(self, property_id: Any, setting: str = "", refusal: str = "people_property") -> Property:
+        """The property of tags that is meant: the chosen one; where none was chosen, that of the setting, or the only one.
 
         The page sends its first property, which holds no tags, where none was chosen.
-        Raises FacesError ``people_property``.
+        Raises FacesError ``refusal``.
         """
         there = self._host.get_properties()
         if self.is_chosen(property_id) or (property_id not in (None, "")
                                            and all(prop.id != property_id for prop in there)):
-            return self.chosen(property_id)
+            return self.chosen(property_id, refusal)
         named = self.named(setting) if setting else None
         candidates = [named] if named else [prop for prop in there if _holds_tags(prop)
                                             and prop.name not in AUXILIARY]
         if len(candidates) != 1:
-            raise FacesError("people_property")
+            raise FacesError(refusal)
         return candidates[0]
 
     def is_chosen(self, property_id: Any) -> bool:

@@ -9,8 +9,12 @@ from playwright.sync_api import Locator
 
 from panoptic_faces.launch import Panoptic
 
+from ..models.shapes import CAPTIONS
 from .driver import Page
+from .person import Person
+from .test_images import computed, names_of, project_of_shapes, shown_on
 from .test_page import page  # noqa: F401  a fixture
+from .test_people import carried
 
 
 def window(page: Page) -> Locator:  # noqa: F811
@@ -67,3 +71,27 @@ def test_a_face_is_sought_by_a_picture_file(page: Page, open_project: Callable[.
     page.page.wait_for_timeout(1500)
     page.picture("picture_found")
     assert group["scores"]["values"][0] > 0.999
+
+
+def test_pictures_are_sorted_by_the_tags_of_a_vocabulary(
+        page: Page, open_project: Callable[..., Panoptic], clip_files: tuple[Path, Path],  # noqa: F811
+        tmp_path: Path) -> None:
+    panoptic = project_of_shapes(open_project, tmp_path)
+    computed(panoptic, model="clip", architecture=str(clip_files[0]), pretrained=str(clip_files[1]))
+    vocabulary = Person(panoptic, "Formes")
+    for caption in CAPTIONS:
+        vocabulary.tag_id(caption)
+    page.open(tmp_path.name)
+    # The only property of tags is the vocabulary, where none was chosen.
+    groups = page.run("PanopticFaces.cluster_by_tags", min_strength=0, save_as="Vues")["groups"]
+    page.picture("tags")
+    assert page.notice() is None and {group["name"] for group in groups} == set(CAPTIONS)
+    shown = page.lines()
+    assert list(shown)[:3] == ["All", groups[0]["name"], groups[1]["name"]]
+    assert shown[groups[0]["name"]] == str(round(groups[0]["score"]["value"]))
+    page.close_clusters()
+    page.group_by("Vues")
+    page.picture("tags_saved")
+    names = names_of(tmp_path)
+    saved = carried(panoptic, "Vues")
+    assert sum(shown_on(names, sha1) in tags for sha1, tags in saved.items()) > 0.8 * len(names)

@@ -49,7 +49,7 @@ def test_saving_people_again_tells_what_is_new(open_project: Callable[..., Panop
     assert {sha1: after[sha1] for sha1 in before} == before
     assert again["value"]["saved"] == {"kept": len(before), "moved": 0, "new": len(after) - len(before), "gone": 0}
     assert again["notifs"][0]["message"].startswith(
-        f"«\u00a0Personnes\u00a0» mis à jour\u00a0: {len(before)} images gardent leurs étiquettes, 0 en changent, ")
+        f"«\u00a0Personnes\u00a0» mis à jour\u00a0: {len(before)} images gardent leurs tags, 0 en changent, ")
 
     biggest = max((group for group in again["groups"] if group["score"]), key=lambda group: len(group["sha1s"]))
     ids = [row[0] for row in panoptic.get("/instances") if row[2] in biggest["sha1s"]]
