@@ -54,7 +54,7 @@ class Tags:
         return found[0]
 
     def meant(self, property_id: Any, setting: str = "", refusal: str = "people_property") -> Property:
-        """The property of tags that is meant: the chosen one; where none was chosen, that of the setting, or the only one.
+        """The property of tags that is meant: the chosen one; else that of the setting, or the only one there is.
 
         The page sends its first property, which holds no tags, where none was chosen.
         Raises FacesError ``refusal``.
