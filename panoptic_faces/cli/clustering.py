@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..core.errors import FacesError
-from ..core.faces import CLUSTERERS
+from ..core.faces import CLUSTERERS, method_parameters
 from .common import (
     LANGUAGE,
     Address,
@@ -65,8 +65,8 @@ def _cluster(photos: tuple[Path, ...], out: Path, method: str, settings: tuple[s
     from ..services.crops import FaceCrops
     from ..services.people import group_faces
 
-    chosen: dict[str, Any] = {**assignments(settings)}
-    check_method(method, chosen)
+    # Before photos are read for an hour.
+    chosen = method_parameters(method, " ".join(settings))
     Thread(target=_load_writers, daemon=True).start()
     crops, begun = FaceCrops(), time.perf_counter()
     table, encoding = faces_of(photos, out, crops, *models, jobs)
@@ -108,24 +108,6 @@ def written(groups: list[Group], rest: list[str], table: FaceTable, crops: FaceC
     if missing:
         click.echo(say("cluster.missing", count=len(missing)), err=True)
     return line
-
-
-def check_method(method: str, chosen: dict[str, Any]) -> None:
-    """Raise the FacesErrors of a method and its parameters now, before photos are read for an hour."""
-    import numpy as np
-
-    from ..core.faces import cluster_faces
-
-    cluster_faces(np.zeros((0, 2), dtype=np.float32), method, **chosen)
-
-
-def assignments(settings: tuple[str, ...]) -> dict[str, str]:
-    """``("eps=0.5", …)`` as a dictionary; raises FacesError ``assignments``."""
-    pairs = [setting.partition("=") for setting in settings]
-    for setting, (name, sign, value) in zip(settings, pairs, strict=True):
-        if not (name.strip() and sign and value.strip()) or name.strip() in ("seed", "min_size", "method"):
-            raise FacesError("assignments", got=setting)
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def faces_of(photos: tuple[Path, ...], out: Path, crops: FaceCrops, detector: str, model: str,

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..core.errors import FacesError
-from .clustering import SAVE_OPTION, assignments, faces_of, written
+from .clustering import SAVE_OPTION, faces_of, written
 from .common import LANGUAGE, command, folder, json_option, model_options, say, sources, tell
 from .encoding import encoded, leave_with
 
@@ -66,8 +66,9 @@ def recognize_command(photos: tuple[Path, ...], people: Path, out: Path, method:
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help=say("cluster.set"))
 @json_option
 def evaluate_command(file: Path, method: str, settings: tuple[str, ...], as_json: bool) -> None:
+    from ..core.faces import method_parameters
     from ..services.evaluate import evaluate_file
 
-    figures = evaluate_file(file, method, assignments(settings))
+    figures = evaluate_file(file, method, method_parameters(method, " ".join(settings)))
     tell(figures, as_json, "\n".join(f"{name}\t{value:.4f}" if isinstance(value, float) else f"{name}\t{value}"
                                      for name, value in figures.items()))

@@ -86,10 +86,10 @@ def prepare(unit: NDArray[np.float32], groups: ArrayLike | None, must_link: Arra
     Returns the faces and (n,) ``order``: face i of the result is row ``order[i]`` of the input.
     """
     n = len(unit)
-    photo = _photos(groups, n)
+    photo = photo_numbers(groups, n)
     person = _integers("known", known, n)
     is_poor = _flags(poor, n)
-    must, cannot = _pairs("must_link", must_link, n), _pairs("cannot_link", cannot_link, n)
+    must, cannot = checked_pairs("must_link", must_link, n), checked_pairs("cannot_link", cannot_link, n)
     rank = content_rank(unit)
     order = np.lexsort((is_poor, person, photo, rank))
     place = np.empty(n, dtype=np.int64)
@@ -295,7 +295,7 @@ def _contradiction(code: str, pairs: Ints) -> None:
     raise FacesError(code, first=int(first[0]), second=int(first[1]))
 
 
-def _photos(groups: ArrayLike | None, n: int) -> Ints:
+def photo_numbers(groups: ArrayLike | None, n: int) -> Ints:
     """(n,) photos as integers; −1 where the photo is unknown: None, an empty text or a negative number."""
     if groups is None:
         return np.full(n, NOISE, dtype=np.int64)
@@ -332,7 +332,7 @@ def _flags(values: ArrayLike | None, n: int) -> Bools:
     return given.astype(bool)
 
 
-def _pairs(name: str, values: Any, n: int) -> Ints:
+def checked_pairs(name: str, values: Any, n: int) -> Ints:
     given = np.asarray([] if values is None else values)
     if given.size == 0:
         return np.zeros((0, 2), dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -81,6 +82,9 @@ _CLUSTERERS = (
 )
 CLUSTERERS: Mapping[str, Clusterer] = MappingProxyType({row.name: row for row in _CLUSTERERS})
 
+# Between two parameters that a person writes; a comma between digits is one of decimals.
+_BETWEEN = re.compile(r"[\s;]+|,(?=\s*[^\W\d]\w*\s*=)")
+
 
 def cluster_faces(vectors: ArrayLike, method: str = "auto", *, groups: ArrayLike | None = None,
                   must_link: ArrayLike | None = None, cannot_link: ArrayLike | None = None, min_size: int = 1,
@@ -108,9 +112,7 @@ def cluster_faces(vectors: ArrayLike, method: str = "auto", *, groups: ArrayLike
     ``parameter_range``, ``constraint_length``, ``constraint_pairs``, and, naming two faces in contradiction,
     ``constraints_cannot``, ``constraints_photo``, ``constraints_known``.
     """
-    if method not in CLUSTERERS:
-        raise FacesError("method_unknown", got=method, allowed=", ".join(CLUSTERERS))
-    row = CLUSTERERS[method]
+    row = _row(method)
     used = _parameters(row, params)
     size = int(Parameter("min_size", 1, 1, 1e9).check(method, min_size))
     faces, order = prepare(unit_vectors(vectors), groups, must_link, cannot_link, poor, known, seed)
@@ -125,6 +127,28 @@ def cluster_faces(vectors: ArrayLike, method: str = "auto", *, groups: ArrayLike
     back[order] = np.arange(len(order))
     chosen = {"method": method, "min_size": size, **used}
     return Clustering(labels[back], scores, similarities[back], chosen, seed)
+
+
+def method_parameters(method: str, settings: str) -> dict[str, Any]:
+    """What a person writes as the parameters of a method, ``eps=0.5 min_samples=3``, checked.
+
+    Separated by spaces, semicolons or commas; decimal commas are understood. Raises FacesError: ``assignments``,
+    ``method_unknown``, ``parameter_unknown``, ``parameter_range``.
+    """
+    given: dict[str, str] = {}
+    for part in filter(None, _BETWEEN.split(settings)):
+        name, _, value = (piece.strip() for piece in part.partition("="))
+        if not name or not value:
+            raise FacesError("assignments", got=repr(part)[:80])
+        given[name] = value.replace(",", ".")
+    checked = _parameters(_row(method), given)
+    return {name: checked[name] for name in given}
+
+
+def _row(method: str) -> Clusterer:
+    if method not in CLUSTERERS:
+        raise FacesError("method_unknown", got=method, allowed=", ".join(CLUSTERERS))
+    return CLUSTERERS[method]
 
 
 def _parameters(row: Clusterer, given: Mapping[str, Any]) -> dict[str, int | float | str]:

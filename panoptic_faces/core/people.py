@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import recognition
-from .constraints import _photos
+from .constraints import photo_numbers
 from .errors import FacesError
 from .faces import Parameter
 from .neighbors import BLOCK_CELLS, unit_vectors
@@ -153,7 +153,7 @@ def recognize(recognizer: Recognizer, vectors: ArrayLike, *, groups: ArrayLike |
     """
     limit = float(Parameter("max_false_accepts", 0.01, 1e-6, 0.5).check("recognize", max_false_accepts))
     unit = unit_vectors(vectors, recognizer.dimension)
-    photo = _photos(groups, len(unit))
+    photo = photo_numbers(groups, len(unit))
     rows, which = distinct_rows(unit)
     bound = threshold(limit, len(recognizer.people))
     impostors = _adapt(recognizer, rows, bound)

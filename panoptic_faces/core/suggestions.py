@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
-from .constraints import _pairs, _photos
+from .constraints import checked_pairs, photo_numbers
 from .content import content_order
 from .errors import FacesError
 from .neighbors import similarity_blocks, unit_vectors
@@ -107,7 +107,7 @@ def _check(vectors: ArrayLike, labels: ArrayLike, groups: ArrayLike | None
     given = np.asarray(labels)
     if given.shape != (len(unit),) or (given.dtype.kind not in "iu" and len(unit)):
         raise FacesError("labels_shape", expected=str((len(unit),)), got=f"{given.shape} {given.dtype}")
-    photo = _photos(groups, len(unit))
+    photo = photo_numbers(groups, len(unit))
     order = content_order(unit)[0]
     order = order[np.lexsort((photo[order], given[order]))]
     order = order[given[order] >= 0]
@@ -126,7 +126,7 @@ def _shared_photos(label: Ints, photo: Ints, g: int) -> sp.csr_matrix:
 def _answered(not_same: ArrayLike | None, names: Ints) -> sp.csr_matrix:
     """(g, g) the pairs of groups answered "not the same"; labels that no group has any more are passed over."""
     given = np.asarray([] if not_same is None else not_same)
-    pairs = _pairs("not_same", given, int(max(names.max(initial=-1), given.max(initial=-1))) + 1)
+    pairs = checked_pairs("not_same", given, int(max(names.max(initial=-1), given.max(initial=-1))) + 1)
     pairs = pairs[np.isin(pairs, names).all(axis=1)]
     a, b = np.searchsorted(names, pairs.T) if len(pairs) else np.zeros((2, 0), dtype=np.int64)
     both = np.concatenate([a, b]), np.concatenate([b, a])

@@ -10,11 +10,12 @@ from typing import Any
 from panoptic.models.action_models import ActionContext, ActionResult, NotifType
 
 from ..core.errors import FacesError
+from ..core.faces import method_parameters
 from ..i18n import languages, text
 from ..services import people
 from ..services.organise import Group
 from .face_models import FaceModels, noted
-from .params import Method, assignments, explained, name_of_property, whole_number
+from .params import Method, explained, name_of_property, whole_number, words
 from .results import Saved, shown, told
 from .tasks import DetectFacesTask
 
@@ -45,7 +46,7 @@ class FaceActions(FaceModels):
         language = self.data.language()
         smallest = whole_number("min_size", min_size, 1, 1_000_000)
         saved = name_of_property(save_as)
-        settings = assignments(parameters)
+        settings = method_parameters(method.value, words("parameters", parameters))
         found = self.faces_among(context)
         chosen = found.crops
         tree = self.tags.tree(self.tags.named(saved) if saved else None)

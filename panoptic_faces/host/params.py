@@ -122,16 +122,6 @@ def name_of_property(value: Any) -> str:
     return value.strip()
 
 
-def assignments(value: Any) -> dict[str, str]:
-    """``eps=0.5 min_samples=3`` → {"eps": "0.5", "min_samples": "3"}; raises ``assignments``."""
-    if not isinstance(value, str):
-        raise FacesError("assignments", got=repr(value)[:80])
-    pairs = [part.partition("=") for part in value.replace(",", " ").replace(";", " ").split()]
-    if not all(name and equals and setting for name, equals, setting in pairs):
-        raise FacesError("assignments", got=repr(value)[:80])
-    return {name: setting for name, _, setting in pairs}
-
-
 def folder_to_write(value: Any) -> Path:
     """A folder that exists and that the user named; raises ``out_folder``."""
     if not isinstance(value, str) or not value.strip() or not Path(os.path.expanduser(value)).is_dir():

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from panoptic_faces.core import cluster_faces, evaluate
 from panoptic_faces.core.errors import FacesError
-from panoptic_faces.core.faces import CLUSTERERS
+from panoptic_faces.core.faces import CLUSTERERS, method_parameters
 from panoptic_faces.core.types import NOISE
 
 METHODS = list(CLUSTERERS)
@@ -257,3 +257,19 @@ def test_small_clusters_become_noise_but_known_people_do_not() -> None:
     labels = cluster_faces(vectors, min_size=3, known=known).labels
     assert (labels[(truth == 1) | (truth == 2)] == NOISE).all()
     assert (labels[(truth == 0) | (truth == 3)] != NOISE).all()
+
+
+@pytest.mark.parametrize("written", ["eps=0.5 min_samples=4", "eps=0,5;min_samples=4", "eps=0.5, min_samples=4",
+                                     "eps=0,5,min_samples=4", " eps=0.50  min_samples=4.0 "])
+def test_parameters_are_read_as_people_write_them(written: str) -> None:
+    assert method_parameters("dbscan", written) == {"eps": 0.5, "min_samples": 4}
+
+
+@pytest.mark.parametrize("written, code", [
+    ("eps", "assignments"), ("=3", "assignments"), ("eps=", "assignments"), ("eps = 3", "assignments"),
+    ("method=auto", "parameter_unknown"), ("seed=3", "parameter_unknown"), ("vectors=1", "parameter_unknown"),
+    ("eps=x", "parameter_range"), ("eps=9", "parameter_range")])
+def test_wrong_parameters_get_a_sentence(written: str, code: str) -> None:
+    with pytest.raises(FacesError) as error:
+        method_parameters("dbscan", written)
+    assert error.value.code == code

@@ -219,6 +219,8 @@ def test_a_photo_that_cannot_be_read_stops_nothing(open_project: Callable[..., P
     ({"parameters": "eps"}, "nom=valeur"),
     ({"parameters": "eps=0.5"}, "auto"),
     ({"method": "dbscan", "parameters": "eps=-3"}, "eps"),
+    ({"method": "dbscan", "parameters": "seed=5 eps=0,5"}, "seed"),
+    ({"method": "dbscan", "parameters": "images=5"}, "images"),
     ({"save_as": "sha1"}, "«\u00a0sha1\u00a0»"),
 ])
 def test_wrong_parameters_get_one_sentence(open_project: Callable[..., Panoptic], shared: Path,
