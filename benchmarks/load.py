@@ -2,8 +2,7 @@
 
     python benchmarks/load.py EMBEDDING WEIGHTS [--scan PHOTOS] [--photos 50000] [--faces 100000] [--parts …] [--tsne]
 
-EMBEDDING is an .npz file with ``emb`` (n, d) and ``label``: the vectors of faces are a mixture with its spread between
-and within people. WEIGHTS is the folder of the face models' weights; PHOTOS a folder of real photos to scan. The
+EMBEDDING is an .npz file with ``emb`` (n, d) and ``label``: the vectors of faces are a mixture fitted to it. WEIGHTS is the folder of the face models' weights; PHOTOS a folder of real photos to scan. The
 project is made by the real Panoptic; its tiny drawn pictures, vectors and provenance are written in bulk by the
 plugin's own classes. Then Panoptic is started anew and asked for one action after another.
 
@@ -34,6 +33,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from archive import mixture
 from images import collection
 from panoptic.core.plugin.plugin_interface import PluginProjectInterface
 from scan import KINDS
@@ -65,29 +65,6 @@ PARTS = ["whole_images", "scan", "people", "maps", "visual"]
 
 
 # --- what the project holds ---------------------------------------------------------------------------------
-
-
-def mixture(file: Path, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """n vectors of faces and who they are: people and photos spread as in a real set, a long tail of people."""
-    with np.load(file) as held:
-        vectors, names = held["emb"].astype(np.float64), np.unique(held["label"], return_inverse=True)[1]
-    counts = np.bincount(names)
-    centres = np.stack([vectors[names == person].mean(axis=0) for person in range(len(counts))])
-    inside = vectors - centres[names]
-    # Of a person with k photos, a share 1/k of the spread inside is in the centre instead.
-    often = counts[names] > 1
-    within = inside[often].T @ inside[often] / (often.sum() - (counts > 1).sum())
-    between = np.cov(centres.T, aweights=counts) - within * np.average(1 / counts, weights=counts)
-    rng = np.random.default_rng(seed)
-    sizes = np.minimum(1 + rng.pareto(1.0, n).astype(int), 500)
-    people = rng.permutation(np.repeat(np.arange(n), sizes)[:n])
-    drawn = centres.mean(axis=0) + rng.standard_normal((people.max() + 1, len(within))) @ root(between)
-    return (drawn[people] + rng.standard_normal((n, len(within))) @ root(within)).astype(np.float32), people
-
-
-def root(covariance: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.sqrt(np.maximum(values, 0))).T)
 
 
 def drawing(number: int) -> bytes:

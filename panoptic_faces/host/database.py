@@ -22,8 +22,8 @@ from ..i18n import DEFAULT_LANGUAGE, languages
 
 # Largest number of variables of one statement that every SQLite accepts.
 MAX_VARIABLES = 900
-# Values of one commit for which the host reads its table of values twice, see ``Database.record``.
-VALUES_AT_ONCE = 450
+# Values of one commit, see ``Database.record``.
+VALUES_AT_ONCE = 300
 # Seconds between two commits: SQLite asks again after 0.1 s at the latest.
 LONGEST_TURN = 0.12
 DECODER = msgspec.json.Decoder()
@@ -212,7 +212,7 @@ class Database:
     def record(self, values: Mapping[int, Mapping[str, Any]]) -> None:
         """Write values of images, property id → SHA-1 → value, in commits so short that the page has its turns between.
 
-        To close what it has read from, the host waits while somebody writes; and for every ``VALUES_AT_ONCE`` values
+        To close what it has read from, the host waits while somebody writes; and for every 450 values
         of a commit it reads its whole table of values while it writes.
         """
         images = list(dict.fromkeys(sha1 for by_sha1 in values.values() for sha1 in by_sha1))
