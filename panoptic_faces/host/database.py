@@ -212,8 +212,8 @@ class Database:
     def record(self, values: Mapping[int, Mapping[str, Any]]) -> None:
         """Write values of images, property id → SHA-1 → value, in commits so short that the page has its turns between.
 
-        To close what it has read from, the host waits while somebody writes; and for every 450 values
-        of a commit it reads its whole table of values while it writes.
+        To close what it has read from, the host waits while somebody writes; and for every 450 values of a commit it
+        reads its whole table of values, twice, while it writes.
         """
         images = list(dict.fromkeys(sha1 for by_sha1 in values.values() for sha1 in by_sha1))
         step = max(1, VALUES_AT_ONCE // max(1, len(values)))
