@@ -2,10 +2,10 @@
 
     python benchmarks/load.py EMBEDDING WEIGHTS [--scan PHOTOS] [--photos 50000] [--faces 100000] [--parts …] [--tsne]
 
-EMBEDDING is an .npz file with ``emb`` (n, d) and ``label``: the vectors of faces are a mixture fitted to it. WEIGHTS is
-the folder of the face models' weights; PHOTOS a folder of real photos to scan. The project is made by the real Panoptic;
-its tiny drawn pictures, vectors and provenance are written in bulk by the plugin's own classes. Then Panoptic is started
-anew and asked for one action after another.
+EMBEDDING is an .npz file with ``emb`` (n, d) and ``label``: the vectors of faces are a mixture fitted to it. WEIGHTS
+is the folder of the face models' weights; PHOTOS a folder of real photos to scan. The project is made by the real
+Panoptic; its tiny drawn pictures, vectors and provenance are written in bulk by the plugin's own classes. Then
+Panoptic is started anew and asked for one action after another.
 
 Printed: seconds of each call as a browser would see them, the largest resident memory of the server during it, and how
 much of that is above the memory before it; for whole images also the ratio of the shortest of three calls to the
