@@ -5,40 +5,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import FacesError
 from .neighbors import unit_vectors
-
-# Rows made unit vectors at a time: the temporary arrays of 256 rows stay in the processor's cache.
-ROWS = 256
 
 
 def unit_rows(vectors: ArrayLike) -> NDArray[np.float32]:
-    """:func:`unit_vectors` for large sets: takes no more memory than its result, (n, d) float32.
+    """:func:`unit_vectors`, but for vectors that are all of length 1 already, contiguous float32, those as they are.
 
-    Contiguous float32 vectors that are all of length 1 already are returned as they are: do not write to
-    the result.
+    Do not write to the result.
     """
-    try:
-        given = np.asarray(vectors)
-    except (TypeError, ValueError):
-        # Rows of several lengths, say: the one check of vectors tells.
-        return unit_vectors(vectors)
-    if given.dtype.kind not in "fiu" or given.ndim != 2 or len(given) <= ROWS:
-        return unit_vectors(vectors)
-    if given.dtype == np.float32 and given.flags.c_contiguous:
+    if isinstance(vectors, np.ndarray) and vectors.dtype == np.float32 and vectors.ndim == 2 \
+            and vectors.flags.c_contiguous and vectors.size:
         with np.errstate(over="ignore", invalid="ignore"):
-            lengths = np.einsum("ij,ij->i", given, given)
+            lengths = np.einsum("ij,ij->i", vectors, vectors)
         if (np.abs(lengths - 1) <= 1e-6).all():
-            return given
-    unit = np.empty(given.shape, dtype=np.float32)
-    for start in range(0, len(given), ROWS):
-        try:
-            unit[start : start + ROWS] = unit_vectors(given[start : start + ROWS])
-        except FacesError as error:
-            if "row" in error.values:
-                error.values["row"] += start
-            raise
-    return unit
+            return vectors
+    return unit_vectors(vectors)
 
 
 def content_order(rows: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
