@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
+from panoptic.core.databases.data.models import Sha1Value, UpsertCommit
+from panoptic.core.databases.entity_schema import OP_CREATE
+from panoptic.core.plugin.plugin_interface import PluginProjectInterface
+from panoptic.core.project.project import Project as HostProject
 from PIL import Image
 
 from panoptic_faces.core.errors import FacesError
@@ -56,6 +61,13 @@ def page(host: Panoptic) -> Iterator[Page]:
     shown.open("quirks")
     yield shown
     shown.close()
+
+
+@pytest.fixture
+def interface(tmp_path: Path) -> Iterator[PluginProjectInterface]:
+    """What a plugin is given of an empty project, without a server."""
+    with HostProject(tmp_path / "project") as project:
+        yield project.make_plugin_interface("Probe")
 
 
 def described(host: Panoptic, action: str) -> dict[str, Any]:
@@ -176,3 +188,35 @@ def test_every_behaviour_is_in_the_docs() -> None:
     listed = (Path(__file__).parents[2] / "docs/panoptic.md").read_text(encoding="utf-8")
     tests = [name for name in globals() if name.startswith("test_") and name != "test_every_behaviour_is_in_the_docs"]
     assert [name for name in tests if f"`{name}`" not in listed] == []
+
+
+def test_a_commit_reads_the_whole_table_of_values(interface: PluginProjectInterface) -> None:
+    number = interface.add_property("number", "number").id
+    values = [Sha1Value(property_id=number, sha1=sha1, value=1, commit_id=0, operation=OP_CREATE) for sha1 in "ab"]
+    asked: list[str] = []
+    with interface._data_writer() as writer:
+        writer.conn.set_trace_callback(asked.append)
+        writer.apply_upsert_commit("test", UpsertCommit(sha1_values={number: values}))
+        writer.conn.set_trace_callback(None)
+        plans = [row[3] for query in asked if "FROM sha1_values WHERE" in query
+                 for row in writer.conn.execute(f"EXPLAIN QUERY PLAN {query}")]
+    assert plans.count("SCAN sha1_values") == 2
+
+
+def test_who_has_read_waits_for_who_writes(interface: PluginProjectInterface) -> None:
+    reader = interface._data_reader()
+    reader.start()
+    reader.get_properties()
+    closing = Thread(target=reader.close)
+    with interface._data_writer() as writer:
+        with writer.transaction():
+            closing.start()
+            closing.join(0.5)
+            assert closing.is_alive()
+        closing.join()
+
+
+def test_no_index_leads_from_a_file_to_its_images(interface: PluginProjectInterface) -> None:
+    with interface._data_reader() as reader:
+        (plan,) = reader.fetch_all("EXPLAIN QUERY PLAN SELECT 1 FROM instances WHERE file_id = 1")
+    assert plan[3] == "SCAN instances"
