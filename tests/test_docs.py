@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,13 @@ def test_every_action_is_explained(readme: str) -> None:
 def test_every_setting_is_explained() -> None:
     words = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in Settings.model_fields if f"`{name}`" not in words] == []
+
+
+def test_the_reference_is_what_the_code_says() -> None:
+    written = runpy.run_path(str(ROOT / "scripts/reference.py"))
+    for language, name in written["PAGES"].items():
+        assert (ROOT / "docs" / name).read_text(encoding="utf-8") == written["page"](language)
+        assert f"docs/{name}" in (ROOT / ("README.md" if language == "en" else "README.fr.md")).read_text("utf-8")
 
 
 def test_the_commands_of_the_readme_exist() -> None:
