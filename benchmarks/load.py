@@ -316,7 +316,7 @@ class Load:
         act("recognize_people", name="to confirm", people=prop, to_confirm=True)
         act("confirm_people", people=prop)
         act("tag_photos", people=prop)
-        for save in ("crops", "table"):
+        for save in ("crops", "none"):
             out = self.home / f"out-{save}"
             out.mkdir()
             act("export_people", name=save, people=prop, folder=str(out), save=save)
