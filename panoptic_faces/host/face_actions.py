@@ -16,7 +16,7 @@ from ..services import people
 from ..services.organise import Group
 from .face_models import FaceModels, noted
 from .params import Method, explained, name_of_property, whole_number, words
-from .results import Saved, shown, told
+from .results import Saved, ShownNames, shown, told
 from .tasks import DetectFacesTask
 
 AUTO = Method("auto")
@@ -27,6 +27,7 @@ class FaceActions(FaceModels):
 
     project: Any
     log: Path
+    names: ShownNames
 
     @explained
     def detect_faces(self, context: ActionContext) -> ActionResult:
@@ -53,8 +54,10 @@ class FaceActions(FaceModels):
         under = tree.shared(chosen)
         given = tree.names_below(under, chosen)
         groups, rest = people.group_faces(
-            chosen, found.vectors, found.faces, language, people=given, within=under.name if under else "",
+            chosen, found.vectors, found.faces, language, people=given,
+            within=under.name if under else self.names.of(found.images), taken=tree.children(under).values(),
             method=method.value, min_size=smallest, one_per_photo=bool(one_per_photo), **settings)
+        self.names.keep(groups, found.images)
         # A group that did not split is the tag that it already has.
         changes = None
         if saved and not (under and len(groups) == 1 and not rest):

@@ -18,7 +18,7 @@ from ..services.saving import names_again
 from ..services.tags import Path, TagTree
 from .lookup_actions import LookupActions
 from .params import Linkage, Parents, explained, name_of_property, share, switch, words
-from .results import Saved, shown, told
+from .results import Saved, ShownNames, shown, told
 
 COMPLETE = Linkage("complete")
 USE = Parents("use")
@@ -27,13 +27,17 @@ USE = Parents("use")
 class ImageActions(LookupActions):
     """What the plugin does with whole images."""
 
+    names: ShownNames
+
     @explained
     def compute_clusters(self, context: ActionContext, vectors: VectorType = None, nb_clusters: int = 10,
                          levels: int = 1, save_as: str = "") -> ActionResult:
         language = self.data.language()
         saved = name_of_property(save_as)
         images, chosen, found = self.images_among(context, self.image_kind(vectors))
-        groups, paths = service.group_images(chosen, found, language, n_clusters=nb_clusters, levels=levels)
+        groups, paths = service.group_images(chosen, found, language, n_clusters=nb_clusters, levels=levels,
+                                             within="" if saved else self.names.of(images))
+        self.names.keep(groups, images)
         done = None
         if saved:
             tree = self.tags.tree(self.tags.named(saved))

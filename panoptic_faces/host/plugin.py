@@ -14,6 +14,7 @@ from .database import Database
 from .image_actions import ImageActions
 from .params import Settings, checked_settings
 from .people_actions import PeopleActions
+from .results import ShownNames
 from .tags import Tags
 
 # Every action by its id, which never changes: users' stored defaults hang on it. Where the page offers it.
@@ -48,6 +49,7 @@ class PanopticFaces(PeopleActions, ArchiveActions, ImageActions, APlugin):
         database = Database(project, name)
         self.data = FaceProject(database)
         self.tags = Tags(database)
+        self.names = ShownNames()
         self.log = Path(self.data_path) / "scan.log"
 
     def _start(self) -> None:

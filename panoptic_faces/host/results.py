@@ -45,6 +45,27 @@ class Saved:
                 "gone": self.changes.gone}
 
 
+class ShownNames:
+    """The names of the groups that the page was shown, by their images, so that the parts of one are named after it.
+
+    Panoptic does not tell an action which group it was called on.
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+
+    def of(self, images: Sequence[str]) -> str:
+        """The name of the group of these images; empty where none was shown."""
+        return self._names.get(hash(frozenset(images)), "")
+
+    def keep(self, groups: Sequence[Group], images: Sequence[str]) -> None:
+        """Remember the groups that a selection was cut into; those of an earlier cut of everything are forgotten."""
+        if not self.of(images):
+            self._names = {}
+        self._names |= {hash(frozenset(group.images)): group.name for group in groups
+                        if group.score is not None and len(group.images) < len(images)}
+
+
 def shown(groups: Sequence[Group], language: str, value: dict[str, Any] | None = None, saved: Saved | None = None
           ) -> ActionResult:
     """Groups for the page; the empty ones are left out. saved: what a second run changed in a property."""

@@ -26,17 +26,19 @@ VectorsOf = Callable[[Sequence[Photo]], list[tuple[Photo, NDArray[np.float32] | 
 
 
 def group_images(images: Sequence[str], vectors: NDArray[np.float32], language: str, *, n_clusters: int = 10,
-                 levels: int = 1) -> tuple[list[Group], dict[str, Path]]:
+                 levels: int = 1, within: str = "") -> tuple[list[Group], dict[str, Path]]:
     """Like images together, best group first, and each image's path of group names from the coarsest level down.
 
     n_clusters: −1 chooses the number; more than there are images means one group an image.
-    levels: more than 1 cuts each group again; the groups are the leaves.
+    levels: more than 1 cuts each group again; the groups are the leaves. within: the name of the group that is being
+    divided; the parts are named after it.
     Raises the FacesErrors of ``core.cluster_levels``.
     """
     if isinstance(n_clusters, int) and images:
         n_clusters = min(n_clusters, len(images))
     found = cluster_levels(vectors, n_clusters, levels)
-    names: list[list[str]] = [[text("group.images", language, number=number + 1) for number in range(len(found[0]))]]
+    names: list[list[str]] = [[f"{within}.{number}" if within else text("group.images", language, number=number)
+                               for number in range(1, len(found[0]) + 1)]]
     for level in found[1:]:
         parents = level.notes["parents"]
         seen: dict[int, int] = {}

@@ -31,14 +31,16 @@ class Face(Protocol):
 
 
 def group_faces(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequence[Face], language: str, *,
-                people: Sequence[str | None] | None = None, within: str = "", method: str = "auto",
-                min_size: int = 1, one_per_photo: bool = True, **parameters: Any) -> tuple[list[Group], list[str]]:
+                people: Sequence[str | None] | None = None, within: str = "", taken: Collection[str] = (),
+                method: str = "auto", min_size: int = 1, one_per_photo: bool = True, **parameters: Any
+                ) -> tuple[list[Group], list[str]]:
     """The people among face crops, best group first, and the crops that belong to none.
 
     images, faces: (n,) what identifies each crop and what is known of it; vectors: (n, d).
     people: (n,) the person whom a crop was given to before, None = nobody. Those crops stay together and keep
     the name; others join them or form groups of new names.
-    within: the name of the group that is being divided; the parts are named after it.
+    within: the name of the group that is being divided; the parts are named after it. taken: names of people who
+    are elsewhere; no new group gets one.
     one_per_photo: nobody is twice on a photo; not so with mirrors and collages.
     Raises the FacesErrors of ``core.cluster_faces``.
     """
@@ -51,7 +53,7 @@ def group_faces(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequ
         poor=[is_poor(face.size, face.confidence, face.sharpness) for face in faces], **parameters)
     given = {int(label): names[person] for label, person in zip(clustering.labels, known, strict=True)
              if person != NOISE}
-    new_names = _new_names(set(names), within, language)
+    new_names = _new_names({*names, *taken}, within, language)
     return (as_groups(clustering, images, lambda cluster: given.get(cluster) or next(new_names)),
             unassigned(clustering, images))
 

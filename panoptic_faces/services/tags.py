@@ -79,14 +79,18 @@ class TagTree:
             step = min(self.tags[step].parents, default=None)
         return tuple(reversed(names))
 
+    def children(self, level: ExistingTag | None) -> dict[int, str]:
+        """Id and name of the tags just below ``level``; at the top where it is None."""
+        return {tag.id: tag.name for tag in self.tags.values()
+                if (level.id in tag.parents if level is not None else not tag.parents)}
+
     def names_below(self, level: ExistingTag | None, images: Iterable[str]) -> list[str | None]:
         """Of each image, the name of the tag just below ``level`` (None: at the top) that it carries.
 
         An image may carry it by a descendant; of several the oldest counts; None where it carries none.
         """
-        below = {tag.id for tag in self.tags.values()
-                 if (level.id in tag.parents if level is not None else not tag.parents)}
-        has = (self.with_ancestors(self.carried.get(image, ())) & below for image in images)
+        below = self.children(level)
+        has = (self.with_ancestors(self.carried.get(image, ())) & below.keys() for image in images)
         return [self.tags[min(found)].name if found else None for found in has]
 
 

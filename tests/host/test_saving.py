@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,45 @@ def test_saving_people_again_tells_what_is_new(open_project: Callable[..., Panop
     assert parts["value"]["saved"]["moved"] == sum(
         len(part["sha1s"]) for part in parts["groups"] if part["name"].startswith(biggest["name"] + "."))
     assert properties(panoptic).count("Personnes") == 1
+
+
+def test_people_saved_one_folder_at_a_time_share_no_tag(open_project: Callable[..., Panoptic], shared: Path,
+                                                         tmp_path: Path) -> None:
+    cast = shared / "data/faces/bbt_cast"
+    panoptic = open_project(*(cast / name for name in ("amy", "raj", "sheldon", "penny")))
+    panoptic.act("detect_faces")
+    panoptic.wait()
+    truth = person_of_face(tmp_path)
+    ids = {row[2]: row[0] for row in panoptic.get("/instances")}
+    for folders in (("amy", "raj"), ("sheldon", "penny")):
+        panoptic.act("cluster_faces", [ids[face] for face, who in truth.items() if who in folders],
+                     save_as="Personnes")
+    saved = carried(panoptic, "Personnes")
+    assert len(set.union(*saved.values())) == 4
+    assert len({(truth[face], *names) for face, names in saved.items()}) == 4
+
+
+def test_the_parts_of_a_group_are_named_after_it(open_project: Callable[..., Panoptic], shared: Path) -> None:
+    cast = shared / "data/faces/bbt_cast"
+    panoptic = open_project(cast / "amy", cast / "raj")
+    panoptic.act("detect_faces")
+    panoptic.wait()
+    kind = computed(panoptic)
+    ids = {row[2]: row[0] for row in panoptic.get("/instances")}
+
+    def parts(action: str, group: dict[str, Any], **inputs: Any) -> list[dict[str, Any]]:
+        found = panoptic.act(action, [ids[sha1] for sha1 in reversed(group["sha1s"])], **inputs)["groups"]
+        assert [part["name"] for part in found] == [f"{group['name']}.{number}" for number in range(1, len(found) + 1)]
+        return list(found)
+
+    people = panoptic.act("cluster_faces")["groups"]
+    assert [group["name"] for group in people[:2]] == ["Visage 1", "Visage 2"]
+    finer = parts("cluster_faces", people[0], method="kmeans", parameters="n_clusters=2")
+    parts("cluster_faces", max(finer, key=lambda part: len(part["sha1s"])), method="kmeans",
+          parameters="n_clusters=2")
+    cuts = panoptic.act("compute_clusters", vectors=kind, nb_clusters=3)["groups"]
+    parts("compute_clusters", max(cuts, key=lambda cut: len(cut["sha1s"])), vectors=kind, nb_clusters=2)
+    assert [group["name"] for group in panoptic.act("cluster_faces")["groups"][:2]] == ["Visage 1", "Visage 2"]
 
 
 def test_saving_images_again_updates_the_groups_and_keeps_names(open_project: Callable[..., Panoptic], shared: Path,
