@@ -11,6 +11,7 @@ from panoptic.models.action_models import ActionContext, ActionResult, FolderPat
 
 from ..core.errors import FacesError
 from ..i18n import text
+from ..services.people import tags_of_persons
 from ..services.rescan import Box, match_faces
 from .crops import FaceProject
 from .face_models import FaceModels, noted, vector_parameters
@@ -83,18 +84,18 @@ class ArchiveActions(FaceModels):
 
     def _tag_people(self, found: "ArchiveScanner", groups: str, saved: str) -> None:
         """Give faces the people of a clustering, those that carry a tag of the property excepted."""
-        language, tree = self.data.language(), self.tags.tree(self.tags.named(saved))
+        tree = self.tags.tree(self.tags.named(saved))
         crops: dict[str, list[tuple[str, Box]]] = {}
         for crop, face in self.data.faces().items():
-            if not tree.carried.get(crop):
-                crops.setdefault(face.photo_sha1, []).append((crop, face.box))
+            crops.setdefault(face.photo_sha1, []).append((crop, face.box))
         known = self.data.photos(list(found.places))
         photos = {sha1: self.data.photo(sha1, *known[sha1]) for sha1, place in found.places.items() if not place.exact}
-        paths: dict[str, tuple[str, ...]] = {}
+        members: dict[int, list[str]] = {}
         for photo, boxes, persons in found.people(groups, photos):
             own = crops.get(photo, [])
             for person, place in zip(persons, match_faces(boxes, [box for _, box in own]), strict=True):
                 if place is not None and person >= 0:
-                    paths[own[place][0]] = (text("group.face", language, number=person + 1),)
+                    members.setdefault(person, []).append(own[place][0])
+        paths = tags_of_persons(members, tree, self.data.language())
         if paths:
             self.tags.write(saved, paths, images=list(paths), read=tree)

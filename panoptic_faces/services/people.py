@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from ..core.suggestions import suggest_merges, suggest_splits
 from ..core.types import NOISE
 from ..i18n import text
 from .organise import Group, as_groups, is_poor, unassigned
+from .tags import TagTree
 
 
 class Face(Protocol):
@@ -159,6 +161,27 @@ def figures(found: Sequence[str | None], truth: Sequence[str | None] | None, vec
         raise FacesError("nothing_to_evaluate")
     return evaluate([number[found[index]] for index in kept],
                     None if truth is None else [str(truth[index]) for index in kept], vectors[kept])
+
+
+def tags_of_persons(persons: Mapping[int, Sequence[str]], tree: TagTree, language: str) -> dict[str, tuple[str, ...]]:
+    """The path of names for each face of numbered persons that carries no tag yet.
+
+    persons: number, from 0, → its faces. A person whose faces carry tags keeps the one that most of them have; others
+    are named by their number, or by the next that no tag bears.
+    """
+    taken = {tag.name for tag in tree.tags.values()}
+    free = _new_names(taken, "", language)
+    paths: dict[str, tuple[str, ...]] = {}
+    for number in sorted(persons):
+        has = Counter(tag for face in persons[number] for tag in tree.carried.get(face, ()))
+        if has:
+            path = tree.path(max(has, key=lambda tag: (has[tag], -tag)))
+        else:
+            name = text("group.face", language, number=number + 1)
+            path = (next(free) if name in taken else name,)
+            taken.add(path[0])
+        paths |= {face: path for face in persons[number] if not tree.carried.get(face)}
+    return paths
 
 
 def _new_names(taken: set[str], within: str, language: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from panoptic_faces.services.people import questions, recognize_faces
+from panoptic_faces.services.people import questions, recognize_faces, tags_of_persons
 from panoptic_faces.services.tags import ExistingTag, TagTree
 
 
@@ -55,3 +55,11 @@ def test_questions_show_the_halves_of_the_right_groups() -> None:
     sides = {frozenset(map(int, group.images)) for group in shown}
     assert sides == {frozenset(range(8)), frozenset(range(8, 16)), frozenset(range(16, 20)), frozenset(range(20, 24))}
     assert sorted(map(int, rest)) == list(range(24, 96))
+
+
+def test_persons_of_an_archive_keep_their_tags_and_take_nobody_elses() -> None:
+    tree = TagTree({1: ExistingTag(1, "Famille"), 2: ExistingTag(2, "Léa", (1,)), 3: ExistingTag(3, "Visage 2")},
+                   {"a1": [2], "a2": [2], "a3": [3], "elsewhere": [3]})
+    persons = {0: ["a1", "a2", "a3", "a4"], 1: ["b1", "b2"], 2: ["c1"]}
+    assert tags_of_persons(persons, tree, "fr") == {
+        "a4": ("Famille", "Léa"), "b1": ("Visage 1",), "b2": ("Visage 1",), "c1": ("Visage 3",)}
