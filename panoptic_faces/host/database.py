@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import sqlite3
 import threading
 import time
@@ -306,7 +307,7 @@ class Database:
 
 def _listed(values: Iterable[Any]) -> str:
     """Any number of values as one variable of a statement, for json_each."""
-    return msgspec.json.encode(list(values)).decode()
+    return json.dumps(list(values))
 
 
 class OnDatabase(Protocol):
