@@ -172,11 +172,13 @@ def test_properties_of_the_wrong_kind_and_of_nowhere(cast: tuple[Panoptic, Path,
     deleted = Person(server, "Deleted").property
     server.post("/commit/delete", {"properties": [deleted]})
     answers.rows = contents(project)
-    wrong = [row[0] for row in server.get("/property") if row[1] not in ("tag", "multi_tags")]
+    wrong = [row[0] for row in server.get("/property") if row[0] != base["people"]]
+    # Taking its own tags off photos is what tag_photos does with a property of tags, whoever is named there.
+    tags = {row[0] for row in server.get("/property") if row[1] in ("tag", "multi_tags")}
     for action, name in (("recognize_people", "people"), ("suggest_merges", "people"), ("tag_photos", "people"),
                          ("confirm_people", "people"), ("export_people", "people"), ("evaluate_clusters", "clusters"),
                          ("cluster_by_tags", "tags")):
-        for number in (*wrong, deleted, 10**6):
+        for number in (*(each for each in wrong if action != "tag_photos" or each not in tags), deleted, 10**6):
             answers.send(action, {"vectors": base["vectors"], "folder": base["folder"], "save": "none", name: number})
     for action in ("compute_clusters", "find_duplicates", "cluster_by_tags", "compute_vectors", "find_similar",
                    "search_by_text", "map_images"):
