@@ -234,8 +234,9 @@ class Database:
                 by_image.setdefault(sha1, []).append(tag)
         return by_image
 
-    def own_tags(self, property_id: int) -> set[tuple[str, int]]:
-        """The image and tag of every tag of a property that the plugin set, and not a person."""
+    def tag_history(self, property_id: int) -> dict[tuple[str, int], bool]:
+        """The image and tag of every tag of a property, taken away since or not: whether it stands and is the plugin's.
+        """
         query = """SELECT entity_key, source, op FROM entity_log JOIN commits ON commits.id = commit_id
                    WHERE entity_type = 'sha1_tag_value' AND active = 1 AND json_extract(entity_key, '$[1]') = ?
                    ORDER BY commit_id"""
@@ -244,7 +245,11 @@ class Database:
             for key, source, operation in reader.fetch_all(query, (property_id,)):
                 sha1, _, tag = DECODER.decode(key)
                 last[sha1, tag] = (source, operation)
-        return {cell for cell, (source, operation) in last.items() if source == self.plugin and operation != OP_DELETE}
+        return {cell: source == self.plugin and operation != OP_DELETE for cell, (source, operation) in last.items()}
+
+    def own_tags(self, property_id: int) -> set[tuple[str, int]]:
+        """The image and tag of every tag of a property that the plugin set, and not a person."""
+        return {cell for cell, own in self.tag_history(property_id).items() if own}
 
     # ---- erasing
 

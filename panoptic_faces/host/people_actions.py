@@ -86,10 +86,8 @@ class PeopleActions(FaceActions):
     def tag_photos(self, context: ActionContext, people: PropertyId = None) -> ActionResult:
         language = self.data.language()
         prop = self._people(people)
-        faces, ignored = self.data.faces(), self.tags.ignored()
-        photo_of = {face: record.photo_sha1 for face, record in faces.items() if face not in ignored}
-        chosen = {faces[image].photo_sha1 if image in faces else image
-                  for image in self.data.sha1s(context.instance_ids)}
+        photo_of = {face: record.photo_sha1 for face, record in self.data.faces().items()}
+        chosen = {photo_of.get(image, image) for image in self.data.sha1s(context.instance_ids)}
         changed = self.tags.mirror(prop, photo_of, sorted(chosen))
         return told(NotifType.INFO, text("notif.photos_tagged", language, count=changed, name=prop.name), language)
 

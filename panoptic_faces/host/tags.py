@@ -135,8 +135,17 @@ class Tags:
 
     @exclusive
     def mirror(self, prop: Property, photo_of: Mapping[str, str], photos: Iterable[str]) -> int:
-        """Give photos the people of their faces, see ``mirrored``; the number of photos that changed."""
-        changed = mirrored(self.tree(prop), self._database.own_tags(prop.id), photo_of, photos, IGNORED)
+        """Give photos the people of their faces, see ``mirrored``; the number of photos that changed.
+
+        photo_of: face → photo, of all faces; those that a person set aside count for nobody.
+        """
+        history, ignored = self._database.tag_history(prop.id), self.ignored()
+        # A tag that no face ever carried, of a group of photos for one, is not this action's to take.
+        pictures = set(self._database.instances().values()) - photo_of.keys()
+        people = {tag for image, tag in history if image not in pictures}
+        own = {cell for cell, ours in history.items() if ours and cell[1] in people}
+        counted = {face: photo for face, photo in photo_of.items() if face not in ignored}
+        changed = mirrored(self.tree(prop), own, counted, photos, IGNORED)
         if prop.dtype == "tag" and any(len(tags) > 1 for tags in changed.values()):
             raise FacesError("people_property_single", name=prop.name)
         if changed:

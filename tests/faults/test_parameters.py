@@ -173,7 +173,7 @@ def test_properties_of_the_wrong_kind_and_of_nowhere(cast: tuple[Panoptic, Path,
     server.post("/commit/delete", {"properties": [deleted]})
     answers.rows = contents(project)
     wrong = [row[0] for row in server.get("/property") if row[0] != base["people"]]
-    # Taking its own tags off photos is what tag_photos does with a property of tags, whoever is named there.
+    # In groups of faces and photos together the tags of a photo count as those of its faces, which tag_photos renews.
     tags = {row[0] for row in server.get("/property") if row[1] in ("tag", "multi_tags")}
     for action, name in (("recognize_people", "people"), ("suggest_merges", "people"), ("tag_photos", "people"),
                          ("confirm_people", "people"), ("export_people", "people"), ("evaluate_clusters", "clusters"),

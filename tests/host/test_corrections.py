@@ -13,6 +13,7 @@ from panoptic_faces.core.errors import FacesError
 from panoptic_faces.launch import Panoptic
 
 from .person import Person
+from .test_images import computed
 from .test_people import carried, provenance
 
 
@@ -51,6 +52,18 @@ def test_photos_mirror_the_people_of_their_faces(scanned: Panoptic, tmp_path: Pa
     person.give(group[1:2])
     scanned.act("tag_photos", people=person.property)
     assert carried(scanned, "Personnes")[photo] == {"plateau"}
+
+
+def test_photos_keep_the_groups_of_photos(scanned: Panoptic, tmp_path: Path) -> None:
+    kind = computed(scanned)
+    photos = {crop["sha1"] for crop in provenance(tmp_path).values()}
+    seen = [row[0] for row in scanned.get("/instances") if row[2] in photos]
+    scanned.act("compute_clusters", seen, vectors=kind, nb_clusters=3, save_as="Vues")
+    before = carried(scanned, "Vues")
+    assert set(before) == photos
+    views = next(row[0] for row in scanned.get("/property") if row[3] == "Vues")
+    assert "0 photos" in scanned.act("tag_photos", people=views)["notifs"][0]["message"]
+    assert carried(scanned, "Vues") == before
 
 
 def test_a_property_that_names_nobody_is_refused(scanned: Panoptic) -> None:
