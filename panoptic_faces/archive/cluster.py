@@ -7,6 +7,7 @@ the whole of ``auto``, with a sum of vectors a group in place of the vectors: fo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,8 +25,9 @@ from ..core.errors import FacesError
 from ..core.impostors import Impostors, evenly, learn
 from ..core.linkage import Clusters, agglomerate
 from ..core.types import NOISE
+from ..services.organise import poor_faces
 from .dataset import Dataset
-from .neighbours import Block, Ground, Taken, assign, cut_into_shards, merge, scatter, search, take, train_cells
+from .neighbours import Block, Ground, Taken, assign, cut_into_shards, judge, merge, scatter, search, take, train_cells
 from .partition import cut
 from .scheduler import through
 from .store import Store
@@ -110,21 +112,24 @@ def _read(dataset: Dataset, store: Store, run: Any, most: int, seed: int, step: 
     if not blocks:
         raise FacesError("no_faces_found")
     share = -(-SAMPLE // max(1, len(blocks)))
-    taken: list[Taken] = run(take, blocks, dataset.address, store.address, share)
-    starts = np.concatenate([[0], np.cumsum([len(block.photo) for block in taken])]).astype(np.int64)
-    photos = np.concatenate([[0], np.cumsum([int(block.photo.max(initial=-1)) + 1 for block in taken])])
-    poor = np.concatenate([block.poor for block in taken])
+    qualities = run(judge, blocks, dataset.address)
+    starts = np.concatenate([[0], np.cumsum([values.shape[1] for values in qualities])]).astype(np.int64)
+    poor = poor_faces(*np.concatenate(qualities, axis=1))
     n = int((~poor).sum())
     if not n:
         raise FacesError("no_faces_found")
+    poor_of = [poor[first:last] for first, last in itertools.pairwise(starts)]
+    taken: list[Taken] = run(take, zip(blocks, poor_of, strict=True), dataset.address, store.address, share)
+    photos = np.concatenate([[0], np.cumsum([int(block.photo.max(initial=-1)) + 1 for block in taken])])
     sample = np.concatenate([block.sample for block in taken if len(block.sample)])
     ids = np.concatenate([block.sample_rows + start for block, start in zip(taken, starts[:-1], strict=True)])
     chosen = evenly(len(ids))
     store.put("references", sample[chosen])
     store.put("centroids", train_cells(sample, n, seed))
     grounds = [Ground(number, np.where((ids[chosen] >= first) & (ids[chosen] < last), ids[chosen] - first, -1),
-                      block.photo, block.poor)
-               for number, (block, first, last) in enumerate(zip(taken, starts[:-1], starts[1:], strict=True))]
+                      block.photo, flags)
+               for number, (block, flags, first, last) in enumerate(zip(taken, poor_of, starts[:-1], starts[1:],
+                                                                        strict=True))]
     step("compare")
     assigned = run(assign, grounds, store.address)
     counts, tallied, certain = (np.sum([row[place] for row in assigned], axis=0) for place in range(3))

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from ..core.auto import NEIGHBOURS
 from ..core.impostors import Background, offsets, tally
 from ..core.neighbors import EXACT_UP_TO, PROBES, inverted, unit_vectors
-from ..services.organise import is_poor
 from .dataset import Dataset, vectors_of
 from .store import Store
 
@@ -28,7 +27,7 @@ Vectors = NDArray[np.float32]
 
 # Strongest neighbours of a face by which the graph is cut into partitions.
 BACKBONE = 5
-COLUMNS = ["face", "width", "height", "confidence", "sharpness", "vector"]
+QUALITIES = ["face", "width", "height", "confidence", "sharpness"]
 
 
 @dataclass(frozen=True)
@@ -41,37 +40,44 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Taken:
-    """Faces of a block: (n,) int32 the photo of each, counted within the block; (n,) bool poor; (s, d) a sample."""
+    """Faces of a block: (n,) int32 the photo of each, counted within the block; (s, d) a sample, and its rows."""
 
     photo: NDArray[np.int32]
-    poor: NDArray[np.bool_]
     sample: Vectors
     sample_rows: Ints
 
 
-def take(block: Block, dataset: str, store: str, most: int) -> Taken:
-    """Write the unit vectors of a block; a sample of at most ``most`` good ones comes back."""
-    photos, poor, units, first = [], [], [], 0
+def judge(block: Block, dataset: str) -> NDArray[np.float32]:
+    """The size, confidence and sharpness of the faces of a block, see ``poor_faces``: (3, n)."""
+    found = [np.zeros((3, 0), dtype=np.float32)]
     for part in block.parts:
-        rows = Dataset(dataset).read(part, COLUMNS)
+        rows = Dataset(dataset).read(part, QUALITIES)
+        rows = rows.filter(pc.greater(rows["face"], 0))
+        found.append(np.stack([np.minimum(rows["width"].to_numpy(), rows["height"].to_numpy()),
+                               rows["confidence"].to_numpy(), rows["sharpness"].to_numpy()]).astype(np.float32))
+    return np.concatenate(found, axis=1)
+
+
+def take(given: tuple[Block, NDArray[np.bool_]], dataset: str, store: str, most: int) -> Taken:
+    """Write the unit vectors of a block; a sample of at most ``most`` of those that are not poor comes back."""
+    block, poor = given
+    photos, units, first = [], [], 0
+    for part in block.parts:
+        rows = Dataset(dataset).read(part, ["face", "vector"])
         face = rows["face"].to_numpy()
         # The first row of each photo has face 0 or 1.
         photo = np.cumsum(face <= 1) - 1 + first
         first = int(photo[-1]) + 1 if len(photo) else first
         photos.append(photo[face > 0])
         rows = rows.filter(pc.greater(rows["face"], 0))
-        size = np.minimum(rows["width"].to_numpy(), rows["height"].to_numpy())
-        poor.append(np.array([is_poor(*values) for values in zip(
-            size.tolist(), rows["confidence"].to_pylist(), rows["sharpness"].to_pylist(), strict=True)], dtype=bool))
         if len(rows):
             units.append(unit_vectors(vectors_of(rows)))
     unit = np.concatenate(units) if units else np.zeros((0, 1), dtype=np.float32)
-    is_poor_one = np.concatenate([np.zeros(0, dtype=bool), *poor])
     Store(store).put(f"unit-{block.number}", unit)
-    good = np.flatnonzero(~is_poor_one)
+    good = np.flatnonzero(~poor)
     chosen = good[np.linspace(0, len(good) - 1, min(len(good), most)).astype(np.int64)]
     photo_of = np.concatenate([np.zeros(0, dtype=np.int64), *photos]).astype(np.int32)
-    return Taken(photo_of, is_poor_one, unit[chosen], chosen)
+    return Taken(photo_of, unit[chosen], chosen)
 
 
 @dataclass(frozen=True, eq=False)

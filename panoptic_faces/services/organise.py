@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from ..core.types import NOISE, Clustering
 
 # Below these a face is poor: it may join a person, but it neither links two faces nor founds a person.
@@ -12,6 +15,9 @@ from ..core.types import NOISE, Clustering
 POOR_SIZE = 32
 POOR_CONFIDENCE = 0.75
 POOR_SHARPNESS = 30.0
+# Where small or soft faces are the rule, those alone are poor that have less than this share of the median; and half
+# of the faces are confident enough.
+POOR_SHARE = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,17 @@ class Group:
     note: str = ""
 
 
-def is_poor(size: float, confidence: float, sharpness: float) -> bool:
-    """Whether a face is too small, doubtful or blurred to tell people apart."""
-    return size < POOR_SIZE or confidence < POOR_CONFIDENCE or sharpness < POOR_SHARPNESS
+def poor_faces(sizes: ArrayLike, confidences: ArrayLike, sharpnesses: ArrayLike) -> NDArray[np.bool_]:
+    """Which faces are too small, doubtful or blurred, among all these, to tell people apart: (n,) bool.
+
+    sizes: (n,) the shorter side of each box, in pixels. confidences: (n,) 0–1. sharpnesses: (n,) grey levels squared.
+    """
+    def low(values: ArrayLike, limit: float, share: float) -> NDArray[np.bool_]:
+        given = np.asarray(values, dtype=np.float32)
+        return np.asarray(given < min(limit, share * float(np.median(given))) if given.size else given < limit)
+
+    return (low(sizes, POOR_SIZE, POOR_SHARE) | low(sharpnesses, POOR_SHARPNESS, POOR_SHARE)
+            | low(confidences, POOR_CONFIDENCE, 1))
 
 
 def as_groups(clustering: Clustering, images: Sequence[str], name: Callable[[int], str], note: str = "") -> list[Group]:

@@ -17,7 +17,7 @@ from ..core.people import Recognizer, recognize, train_recognizer
 from ..core.suggestions import suggest_merges, suggest_splits
 from ..core.types import NOISE
 from ..i18n import text
-from .organise import Group, as_groups, is_poor, unassigned
+from .organise import Group, as_groups, poor_faces, unassigned
 from .tags import TagTree
 
 
@@ -52,7 +52,8 @@ def group_faces(images: Sequence[str], vectors: NDArray[np.float32], faces: Sequ
     clustering = cluster_faces(
         vectors, method, groups=[face.photo_sha1 for face in faces] if one_per_photo else None,
         min_size=min_size, known=known,
-        poor=[is_poor(face.size, face.confidence, face.sharpness) for face in faces], **parameters)
+        poor=poor_faces([face.size for face in faces], [face.confidence for face in faces],
+                        [face.sharpness for face in faces]), **parameters)
     given = {int(label): names[person] for label, person in zip(clustering.labels, known, strict=True)
              if person != NOISE}
     new_names = _new_names({*names, *taken}, within, language)

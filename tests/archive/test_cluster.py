@@ -95,6 +95,13 @@ def test_photos_and_poor_faces_are_honoured(client: Client, lfw: tuple[np.ndarra
     assert all(label in good or label == -1 for label in found[poor].tolist())
 
 
+def test_an_archive_of_small_faces_has_people(client: Client, lfw: tuple[np.ndarray, np.ndarray]) -> None:
+    vectors, photos = lfw[0][:600], [f"photo-{number:05d}" for number in range(600)]
+    source = archive("memory://small", vectors, photos, poor=np.ones(600, dtype=bool))
+    cluster_archive(source, "memory://small-people", client)
+    assert evaluate(labels_of("memory://small-people"), cluster_faces(vectors).labels)["ari"] > 0.999
+
+
 def test_few_faces(client: Client) -> None:
     vectors = np.eye(3, 8, dtype=np.float32)[[0, 0, 1]]
     source = archive("memory://few", vectors, ["a", "b", "c"])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
-from panoptic_faces.services.people import questions, recognize_faces, tags_of_persons
+from panoptic_faces.services.people import group_faces, questions, recognize_faces, tags_of_persons
 from panoptic_faces.services.tags import ExistingTag, TagTree
 
 
@@ -23,6 +24,25 @@ def crowd(people: int, faces: int, seed: int = 0) -> np.ndarray:
     draw = np.random.default_rng(seed)
     centres = np.repeat(draw.normal(size=(people, 128)), faces, axis=0)
     return (centres + 0.8 * draw.normal(size=centres.shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("size", "sharpness", "confidence"), [(20, 200, 0.9), (100, 12, 0.9), (100, 200, 0.65)])
+def test_where_all_faces_are_small_or_soft_or_doubtful_people_are_found(size: float, sharpness: float,
+                                                                        confidence: float) -> None:
+    vectors = crowd(5, 4)
+    images = [str(number) for number in range(len(vectors))]
+    faces = [Face(image, size, confidence, sharpness) for image in images]
+    groups, rest = group_faces(images, vectors, faces, "fr")
+    assert sorted(sorted(map(int, group.images)) for group in groups) == [list(range(4 * who, 4 * who + 4))
+                                                                          for who in range(5)] and not rest
+
+
+def test_few_small_faces_found_nobody() -> None:
+    vectors = crowd(5, 4)
+    images = [str(number) for number in range(len(vectors))]
+    faces = [Face(image, 20 if int(image) < 4 else 100) for image in images]
+    groups, rest = group_faces(images, vectors, faces, "fr")
+    assert len(groups) == 4 and sorted(map(int, rest)) == [0, 1, 2, 3]
 
 
 def test_thousands_of_people_are_recognised_by_tags_with_parents_and_accents() -> None:
