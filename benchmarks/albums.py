@@ -1,7 +1,7 @@
 """How far the default stands from an oracle, on albums drawn at random and on blurred faces.
 
-    python benchmarks/albums.py [SETS…] [--seeds 12]          sets: .npz files with emb and label
-    python benchmarks/albums.py --blurred PICTURES WEIGHTS    PICTURES: folders of pictures, one folder a person
+    python benchmarks/albums.py [SETS…] [--seeds 12]                       sets: .npz files with emb, label
+    python benchmarks/albums.py --blurred PICTURES WEIGHTS [--share 0.3]   PICTURES: one folder a person
 
 The oracle sees the labels: average linkage at the best threshold of each album. Nothing is tuned. ``auto`` is told
 which blurred faces are poor by the rule of the scan, or it is told nothing.
@@ -36,7 +36,7 @@ ALBUMS = {
     "40 people, 2–20, 30 % noisy": [(40, 2, 20)],
 }
 NOISY = "noisy"
-# Of the faces, how many are noisy or blurred.
+# Of the faces, how many are noisy.
 SPOILT = 0.3
 BLURRED_SIDES = (16, 36)
 LOSS, PRECISION = 0.01, 0.97
@@ -91,7 +91,7 @@ def print_row(name: str, faces: str, found: list[tuple[float, float, float]]) ->
           f"| {(ours - best).min():+.3f} | {precision.min():.3f} | {missed.sum()} of {len(found)} |", flush=True)
 
 
-def blurred(pictures: Path, weights: Path) -> None:
+def blurred(pictures: Path, weights: Path, share: float) -> None:
     detector, embedder = choose_models(folder=weights, offline=True).make()
     random = np.random.default_rng(0)
     aligned, truth, qualities = [], [], []
@@ -102,7 +102,7 @@ def blurred(pictures: Path, weights: Path) -> None:
             continue
         largest = int(np.argmax(found.boxes[:, 2] * found.boxes[:, 3]))
         face, side = align_face(pixels, found.landmarks[largest]), float(found.boxes[largest, 2:].min())
-        if random.random() < SPOILT:
+        if random.random() < share:
             side = float(random.integers(*BLURRED_SIDES))
             small = cv2.resize(face, (int(side), int(side)), interpolation=cv2.INTER_AREA)
             face = np.asarray(cv2.resize(cv2.GaussianBlur(small, (3, 3), 0), (ALIGNED_SIDE, ALIGNED_SIDE)), np.uint8)
@@ -115,7 +115,7 @@ def blurred(pictures: Path, weights: Path) -> None:
              evaluate(told[~flags], labels[~flags])]
     print("| set | faces | poor | oracle F / P | auto, not told F / P | auto, told who is poor F / P "
           "| of the good faces alone F / P |\n" + "|---" * 7 + "|")
-    print(f"| {pictures.name} | {len(labels)} | {flags.sum()} | "
+    print(f"| {pictures.name}, {share:.0%} blurred | {len(labels)} | {flags.sum()} | "
           + " | ".join(f"{one['bcubed_f']:.3f} / {one['bcubed_precision']:.3f}" for one in cells) + " |")
 
 
@@ -124,9 +124,10 @@ def main() -> None:
     parser.add_argument("sets", nargs="*", type=Path)
     parser.add_argument("--seeds", type=int, default=12)
     parser.add_argument("--blurred", nargs=2, type=Path, metavar=("PICTURES", "WEIGHTS"))
+    parser.add_argument("--share", type=float, default=SPOILT, help="of the faces that are blurred")
     given = parser.parse_args()
     if given.blurred:
-        blurred(*given.blurred)
+        blurred(*given.blurred, given.share)
         return
     for file in given.sets or sorted(DEFAULT.glob("lfw_a.*.npz")):
         albums(file, given.seeds)

@@ -15,8 +15,7 @@ from ..core.types import NOISE, Clustering
 POOR_SIZE = 32
 POOR_CONFIDENCE = 0.75
 POOR_SHARPNESS = 30.0
-# Where small or soft faces are the rule, those alone are poor that have less than this share of the median; and half
-# of the faces are confident enough.
+# Where even the upper quartile of the faces is small or soft, those are poor that have less than this share of it.
 POOR_SHARE = 2 / 3
 
 
@@ -47,7 +46,7 @@ def poor_faces(sizes: ArrayLike, confidences: ArrayLike, sharpnesses: ArrayLike)
     """
     def low(values: ArrayLike, limit: float, share: float) -> NDArray[np.bool_]:
         given = np.asarray(values, dtype=np.float32)
-        return np.asarray(given < min(limit, share * float(np.median(given))) if given.size else given < limit)
+        return np.asarray(given < min(limit, share * float(np.quantile(given, 0.75))) if given.size else given < limit)
 
     return (low(sizes, POOR_SIZE, POOR_SHARE) | low(sharpnesses, POOR_SHARPNESS, POOR_SHARE)
             | low(confidences, POOR_CONFIDENCE, 1))
