@@ -73,8 +73,11 @@ def encoded(photos: Sequence[Path], out: Path, detector: str, model: str, normal
     settings = {**chosen.settings, "max_side": str(max_side), "min_face_size": str(min_face_size)}
     found = find_photos(photos)
     with Bar("encode", len(found)) as progress:
-        return encode(found, out, FaceScanner(chosen.make, min_face_size), settings, workers=jobs, crops=crops,
+        done = encode(found, out, FaceScanner(chosen.make, min_face_size), settings, workers=jobs, crops=crops,
                       seen=progress.step)
+    if done.too_small:
+        click.echo(say("too_small", count=done.too_small, pixels=min_face_size), err=True)
+    return done
 
 
 def leave_with(done: Encoding) -> None:

@@ -46,7 +46,8 @@ class PhotoFaces:
     """What a scan of a photo adds to the project.
 
     new: faces that were not there, and how the host keeps their crops. again: the vectors of crops that are there.
-    before: the number of faces found on the photo by earlier scans. models: what has read it by now.
+    before: the number of faces found on the photo by earlier scans. models: what has read it by now. too_small: how
+    many faces were left out.
     """
 
     photo: Photo
@@ -55,6 +56,7 @@ class PhotoFaces:
     again: Mapping[str, NDArray[np.float32]]
     before: int
     models: str
+    too_small: int
 
 
 class KnownFaces:
@@ -84,7 +86,7 @@ class KnownFaces:
         before = max([int(self._counted.get(photo.sha1, 0)), *(number for number, _, _ in there)])
         models = self._models.get(photo.sha1, "").split(MODELS_SEPARATOR)
         read_by = MODELS_SEPARATOR.join(dict.fromkeys([*filter(None, models), model]))
-        return PhotoFaces(photo, new, [rendered(face.crop) for face in new], again, before, read_by)
+        return PhotoFaces(photo, new, [rendered(face.crop) for face in new], again, before, read_by, scanned.too_small)
 
 
 class FaceProject(Project):

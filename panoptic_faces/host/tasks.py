@@ -178,7 +178,7 @@ class DetectFacesTask(PhotosTask[PhotoFaces]):
         self._make_scanner = make_scanner
         self._model = model
         self._then = then
-        self._faces = 0
+        self._faces = self._too_small = 0
         self._type = 0
         self._since = project.erasures
         # The page refreshes its folders when a task with "Import" in its id ends.
@@ -201,9 +201,11 @@ class DetectFacesTask(PhotosTask[PhotoFaces]):
         scanned = [faces for _, faces, _ in done if faces is not None]
         self._project.add_faces(scanned, self._type, self._since)
         self._faces += sum(len(faces.new) + len(faces.again) for faces in scanned)
+        self._too_small += sum(faces.too_small for faces in scanned)
 
     def told(self) -> str:
-        return text("task.faces_found", self._language, count=self._faces)
+        found = text("task.faces_found", self._language, count=self._faces)
+        return found + text("task.too_small", self._language, count=self._too_small) if self._too_small else found
 
     def after(self) -> None:
         if self._then:

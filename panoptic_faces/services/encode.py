@@ -33,11 +33,13 @@ class Encoded:
 
 @dataclass
 class Encoding:
-    """What an encoding did: the table, how many photos were new, and the photos that could not be read."""
+    """What an encoding did: the table, how many photos were new, the photos that could not be read, and how many faces
+    of new photos were too small."""
 
     table: FaceTable
     new: int = 0
     unreadable: list[PhotoRow] = field(default_factory=list)
+    too_small: int = 0
 
 
 def find_photos(sources: Iterable[Path]) -> list[Path]:
@@ -72,7 +74,7 @@ def encode(photos: Sequence[Path], out: Path, scanner: FaceScanner, settings: Ma
     journal = Journal(out.with_name(out.name + ".part"), settings)
     known |= journal.known
     rows: dict[str, PhotoRow] = {row.path: row for row in (before.photos if before else ())}
-    new, unreadable = 0, []
+    new, too_small, unreadable = 0, 0, []
 
     def work(paths: Sequence[Path]) -> list[tuple[Path, str, ScannedPhoto | None]]:
         read = [_read(path) for path in paths]
@@ -91,6 +93,7 @@ def encode(photos: Sequence[Path], out: Path, scanner: FaceScanner, settings: Ma
         for path, sha1, scanned in in_order():
             if scanned is not None:
                 new += 1
+                too_small += scanned.too_small
                 known[sha1] = journal.add(sha1, scanned)
                 if crops:
                     for number, face in enumerate(scanned.faces, 1):
@@ -103,7 +106,7 @@ def encode(photos: Sequence[Path], out: Path, scanner: FaceScanner, settings: Ma
     write_table(table, out)
     write_csv(table, out.with_suffix(".csv"))
     journal.remove()
-    return Encoding(table, new, unreadable)
+    return Encoding(table, new, unreadable, too_small)
 
 
 def _read(path: Path) -> Photo | ScannedPhoto:

@@ -70,10 +70,11 @@ class FoundFace:
 
 @dataclass(frozen=True)
 class ScannedPhoto:
-    """A photo and its faces, largest first; or why it could not be read."""
+    """A photo and its faces, largest first; or why it could not be read. too_small: how many faces were left out."""
 
     photo: Photo
     faces: tuple[FoundFace, ...] = ()
+    too_small: int = 0
     error: FacesError | None = None
 
 
@@ -106,15 +107,16 @@ class FaceScanner:
             self._models.pair = self._make_models()
         detector, embedder = self._models.pair
         cut = [self._cut(photo, detector, embedder) for photo in photos]
-        aligned = [face for faces in cut if not isinstance(faces, FacesError) for _, face in faces]
+        aligned = [face for faces in cut if not isinstance(faces, FacesError) for _, face in faces[0]]
         vectors = iter(embedder.embed(np.stack(aligned)) if aligned else ())
         return [ScannedPhoto(photo, error=faces) if isinstance(faces, FacesError) else
-                ScannedPhoto(photo, tuple(replace(face, vector=next(vectors)) for face, _ in faces))
+                ScannedPhoto(photo, tuple(replace(face, vector=next(vectors)) for face, _ in faces[0]), faces[1])
                 for photo, faces in zip(photos, cut, strict=True)]
 
     def _cut(self, photo: Photo, detector: Detector, embedder: Embedder
-             ) -> list[tuple[FoundFace, NDArray[np.uint8]]] | FacesError:
-        """The faces of a photo without their vectors, and each aligned; or why it could not be read."""
+             ) -> tuple[list[tuple[FoundFace, NDArray[np.uint8]]], int] | FacesError:
+        """The faces of a photo without their vectors, and each aligned, and how many are too small; or why it could
+        not be read."""
         from ..models.align import align_face, sharpness
         from ..models.pictures import read_picture
 
@@ -134,7 +136,7 @@ class FaceScanner:
             aligned = own(picture, boxes[row]) if own else align_face(picture, found.landmarks[row])
             faces.append((FoundFace(boxes[row], found.landmarks[row], float(found.confidences[row]),
                                     sharpness(aligned), NO_VECTOR, cut_out(picture, boxes[row], photo)), aligned))
-        return faces
+        return faces, len(boxes) - len(chosen)
 
 
 def cut_out(picture: NDArray[np.uint8], box: tuple[int, int, int, int], photo: Photo) -> bytes:

@@ -142,6 +142,15 @@ def test_new_photos_are_scanned_on_import_where_asked(open_project: Callable[...
     panoptic.post("/plugin_params", {"plugin": "PanopticFaces", "params": {"scan_on_import": False}})
 
 
+def test_faces_too_small_are_counted(open_project: Callable[..., Panoptic], shared: Path) -> None:
+    panoptic = open_project(shared / "data/faces/groups/bbt1.jpg", shared / "data/faces/bbt_cast/amy")
+    panoptic.post("/plugin_params", {"plugin": "PanopticFaces", "params": {"min_face_size": 100}})
+    panoptic.act("detect_faces")
+    task = panoptic.wait()[-1]
+    panoptic.post("/plugin_params", {"plugin": "PanopticFaces", "params": {"min_face_size": 24}})
+    assert task["detail"] == "5 visages trouvés (4 trop petits, laissés de côté)"
+
+
 def test_settings_out_of_range_are_refused_in_one_sentence(scanned: Panoptic) -> None:
     with pytest.raises(FacesError, match="status 422.*max_side.*256.*8192.*reçu"):
         scanned.post("/plugin_params", {"plugin": "PanopticFaces", "params": {"max_side": 5}})

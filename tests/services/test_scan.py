@@ -52,7 +52,8 @@ def test_faces_come_largest_first_with_boxes_inside(scanner: FaceScanner) -> Non
 
 def test_small_faces_are_left_out() -> None:
     scanner = FaceScanner(lambda: (TwoFaces(), MeanColour()), min_size=16)
-    assert len(scanner(Photo("ab", "a.png", png(0))).faces) == 1
+    scanned = scanner(Photo("ab", "a.png", png(0)))
+    assert (len(scanned.faces), scanned.too_small) == (1, 1)
 
 
 def test_a_crop_says_where_it_is_from(scanner: FaceScanner) -> None:
