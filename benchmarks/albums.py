@@ -127,7 +127,8 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=SPOILT, help="of the faces that are blurred")
     given = parser.parse_args()
     if given.blurred:
-        blurred(*given.blurred, given.share)
+        pictures, weights = given.blurred
+        blurred(pictures, weights, given.share)
         return
     for file in given.sets or sorted(DEFAULT.glob("lfw_a.*.npz")):
         albums(file, given.seeds)

@@ -56,7 +56,7 @@ class PhotoFaces:
     again: Mapping[str, NDArray[np.float32]]
     before: int
     models: str
-    too_small: int
+    too_small: int = 0
 
 
 class KnownFaces:
