@@ -269,7 +269,7 @@ class Load:
         self.tags()
 
     def maps(self) -> None:
-        for method in ("pca", "umap", "tsne") if self.given.tsne else ("pca", "umap"):
+        for method in ("graph", "pca", "umap", "tsne") if self.given.tsne else ("graph", "pca", "umap"):
             self.server.act("map_images", self.photos, name=method, vectors=self.clip, method=method)
 
     def visual(self) -> None:

@@ -21,7 +21,7 @@ from .params import MapMethod, explained, share, whole_number, words
 from .results import shown
 from .vector_actions import VectorActions
 
-PCA = MapMethod("pca")
+GRAPH = MapMethod("graph")
 NO_FILE = FilePath("")
 # The page draws a map to this distance from its middle.
 MAP_RADIUS = 100
@@ -73,7 +73,7 @@ class LookupActions(VectorActions):
         return shown([group], language, {"images": len(group.images)})
 
     @explained
-    def map_images(self, context: ActionContext, vectors: VectorType = None, method: MapMethod = PCA,
+    def map_images(self, context: ActionContext, vectors: VectorType = None, method: MapMethod = GRAPH,
                    map_name: str = "") -> ActionResult:
         kind = self.any_kind(vectors)
         name = words("map_name", map_name) or f"{method.value} · {kind.params.get('model', kind.source)}"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..core.errors import FacesError
 from ..core.evaluation import evaluate
 from ..core.neighbors import unit_vectors
+from ..core.projection import project
 from ..i18n import text
 from .contact_sheet import contact_sheets
 from .crops import FaceCrops
@@ -26,7 +27,7 @@ from .file_names import safe_name, safe_names
 from .files import SAVE
 from .map_page import map_page
 from .organise import Group
-from .people_map import distances_png, layout, map_png
+from .people_map import distances_png, map_png
 from .run_log import PEOPLE, log_run, new_run, versions
 from .scan import in_parallel
 from .spreadsheet import workbook
@@ -185,7 +186,7 @@ class _Jobs:
         names = [person.name for person in self._people[: self._groups]]
         faces = [face for person in self._people for face in person.faces]
         title = self._say("map", faces=len(faces), people=len(names))
-        points = layout(self._vectors)
+        points = project(self._vectors)
         write_whole(self._folder / "map.html", map_page(
             points, self._labels, names, [face.photo.path for face in faces],
             [self._thumbnail(face) for face in faces], title=title, nobody=self._people[-1].name if faces else "",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.neighbors import NearestNeighbors
 
 from panoptic_faces.core.errors import FacesError
 from panoptic_faces.core.projection import project
 
 UMAP = pytest.param("umap", marks=pytest.mark.skipif(importlib.util.find_spec("umap") is None,
                                                      reason="needs the extra umap"))
-EVERY = ["pca", "tsne", UMAP]
+EVERY = ["graph", "pca", "tsne", UMAP]
 
 
 def islands(n: int = 90, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -50,6 +52,23 @@ def test_small_sets(method: str, rows: np.ndarray) -> None:
     assert points.shape == (len(rows), 2) and np.isfinite(points).all()
 
 
+def of_one_person(points: np.ndarray, people: np.ndarray) -> float:
+    """Of the five nearest on the map, how many are of the same person; of people with at least six faces."""
+    names, counts = np.unique(people, return_counts=True)
+    asked = np.isin(people, names[counts > 5])
+    near = NearestNeighbors(n_neighbors=6).fit(points).kneighbors(points[asked], return_distance=False)[:, 1:]
+    return float((people[near] == people[asked][:, None]).mean())
+
+
+@pytest.mark.parametrize(("name", "least"), [("lfw_a", 0.88), ("orl_att", 0.98), ("five_celebs", 0.97)])
+def test_faces_of_one_person_lie_together(shared: Path, name: str, least: float) -> None:
+    with np.load(shared / f"data/emb/{name}.sface.npz") as arrays:
+        vectors, people = arrays["emb"], arrays["label"]
+    figures = {method: of_one_person(project(vectors, method), people) for method in ("graph", "pca")}
+    print(name, figures)
+    assert figures["graph"] > max(least, figures["pca"])
+
+
 def test_pca_shows_the_two_main_directions() -> None:
     rows, _ = islands()
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
@@ -61,7 +80,7 @@ def test_pca_shows_the_two_main_directions() -> None:
 
 
 def test_an_unknown_method_gets_a_sentence() -> None:
-    with pytest.raises(FacesError, match="pca, tsne, umap"):
+    with pytest.raises(FacesError, match="graph, pca, tsne, umap"):
         project(np.eye(3), "mds")
 
 

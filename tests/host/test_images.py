@@ -250,7 +250,7 @@ def test_alike_pictures_and_a_picture_file(shapes: tuple[Panoptic, dict[str, Any
     assert len(by_selection["sha1s"]) == len(names) - 1
 
 
-@pytest.mark.parametrize("method", ["pca", "tsne"])
+@pytest.mark.parametrize("method", ["graph", "pca", "tsne"])
 def test_a_map_is_kept_for_the_page(shapes: tuple[Panoptic, dict[str, Any], dict[str, str]], method: str) -> None:
     panoptic, kind, names = shapes
     made = panoptic.act("map_images", vectors=kind, method=method)["value"]

@@ -27,7 +27,7 @@ def test_faces_lie_on_a_map(page: Page, open_project: Callable[..., Panoptic], t
     with page.page.expect_response(lambda answer: "action_execute" in answer.url) as answer:
         page.page.locator(".bar:visible .bb", has_text="Lancer").click()
     made = answer.value.json()["value"]
-    page.page.get_by_text("PanopticFaces.pca · SFace").first.wait_for()
+    page.page.get_by_text("PanopticFaces.graph · SFace").first.wait_for()
     page.page.wait_for_timeout(1500)
     page.picture("map")
     faces = len(panoptic.get("/instances")) // 2
