@@ -216,6 +216,10 @@ class FaceProject(Project):
         properties = self.known_properties()
         # First the marks of the scanned photos, so that a scan would look at them again.
         self._database.erase_values([known for role, known in properties.items() if role.startswith("photo_")])
+        for known in self._host.get_maps(source=self._database.plugin):
+            # A map is a list of images, each followed by its two coordinates.
+            if not crops.isdisjoint(known.data[::3]):
+                self._host.delete_map(known.id)
         vectors = 0
         for kind in self._host.get_vector_types(source=self._database.plugin):
             if kind.params.get("subject") == "face":

@@ -15,9 +15,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 import msgspec
 from panoptic.core.databases.data.models import DeleteCommit, Sha1Value, UpsertCommit
 from panoptic.core.databases.entity_schema import OP_CREATE, OP_DELETE
-from panoptic.core.databases.media.models import Image
+from panoptic.core.databases.media.models import Image, ImageAtlas
 from panoptic.core.databases.project.models import UserDefaults
 from panoptic.core.plugin.plugin_interface import PluginProjectInterface
+from panoptic.core.task.generate_atlas_task import ATLAS_ID, GenerateAtlasTask
 
 from ..i18n import DEFAULT_LANGUAGE, languages
 
@@ -198,6 +199,15 @@ class Database:
         with self.public._media_db() as media:
             return {row[0] for row in media.conn.execute("SELECT sha1 FROM vectors WHERE type_id = ?", (type_id,))}
 
+    # ---- the sheets of thumbnails from which the page draws its maps
+
+    def draw_sheets(self, images: Iterable[str]) -> None:
+        """Have the host draw its sheets anew where one of the images is on none: it does so after imports alone."""
+        with self.public._media_db() as media:
+            drawn = {sha1 for sheets in media.get_image_atlases(id=ATLAS_ID) for sha1 in sheets.sha1_mapping}
+        if not drawn.issuperset(images):
+            self.public.add_task(GenerateAtlasTask(_SheetSource(self)))
+
     # ---- values
 
     def write_values(self, values: dict[int, dict[str, Any]], commit: UpsertCommit | None = None) -> int | None:
@@ -308,6 +318,23 @@ class Database:
                 database.conn.execute("PRAGMA secure_delete = ON")
                 database.conn.execute("VACUUM")
                 database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class _SheetSource:
+    """What the host's task asks of its own project, which plugins do not see."""
+
+    def __init__(self, database: Database) -> None:
+        self._media_db = database.public._media_db
+        self.get_instances = database.public.get_instances
+        self.folder = database.folder
+
+    def get_images(self, **filters: Any) -> list[Image]:
+        with self._media_db() as media:
+            return list(media.get_images(**filters))
+
+    def upsert_image_atlas(self, sheets: ImageAtlas) -> None:
+        with self._media_db() as media:
+            media.upsert_image_atlas(sheets)
 
 
 def _listed(values: Iterable[Any]) -> str:

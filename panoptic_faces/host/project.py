@@ -252,11 +252,13 @@ class Project:
 
     @exclusive
     def save_map(self, name: str, points: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
-        """Store a map of images, in place of the plugin's map of that name; gives the map as the page wants it."""
+        """Store a map of images, in place of the plugin's map of that name, and have their thumbnails drawn; gives the
+        map as the page wants it."""
         source = self._database.plugin
         known = next((known.id for known in self._host.get_maps(source=source) if known.name == name), -1)
         flat = [part for sha1, (x, y) in points.items() for part in (sha1, float(x), float(y))]
         made = self._host.upsert_map(Map(known, source, name, "sha1", len(points), flat))
+        self._database.draw_sheets(points)
         return {"id": int(made.id), "source": source, "name": name, "key": "sha1", "count": len(points), "data": flat}
 
 

@@ -176,9 +176,11 @@ def in_parallel(work: Callable[[Item], Result], items: Iterable[Item], *, worker
                 if len(waiting) >= threads * window:
                     yield waiting.popleft().result()
             while waiting:
-                result = waiting.popleft()
-                if not (cancelled() and result.cancel()):
-                    yield result.result()
+                if cancelled():
+                    # All at once: while one is waited for, threads begin the next.
+                    waiting = deque(result for result in waiting if not result.cancel())
+                if waiting:
+                    yield waiting.popleft().result()
         finally:
             # Where the results are not wanted to the end, nobody waits for what was not begun.
             for result in waiting:

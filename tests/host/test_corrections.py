@@ -159,21 +159,27 @@ def test_settings_out_of_range_are_refused_in_one_sentence(scanned: Panoptic) ->
 
 
 def test_forgetting_leaves_nothing_of_faces(scanned: Panoptic, tmp_path: Path) -> None:
+    project = tmp_path / "project"
     result = scanned.act("cluster_faces", save_as="Personnes")
     faces = len(provenance(tmp_path))
     photos = {row[2] for row in scanned.get("/instances")} - set(provenance(tmp_path))
     some = result["groups"][0]["sha1s"][0]
+    number, source, params = scanned.get("/vector_types")[0]
+    scanned.act("map_images", vectors={"id": number, "source": source, "params": params})
+    scanned.wait()
+    drawn = scanned.get("/atlas/0")["sha1_mapping"]
+    assert drawn.keys() >= set(provenance(tmp_path)) and list((project / "atlas").iterdir())
     for word in ("", "oui", 3):
         with pytest.raises(FacesError, match="OUBLIER"):
             scanned.act("forget_faces", confirm=word)
     message = scanned.act("forget_faces", confirm="oublier")["notifs"][0]["message"]
     assert message == f"Effacés\u00a0: {faces} visages, {faces} vecteurs, 8 propriétés, {faces} fichiers."
 
-    project = tmp_path / "project"
     assert {row[2] for row in scanned.get("/instances")} == photos
     assert not (project / "faces").exists()
     with closing(sqlite3.connect(project / "media.db")) as media, closing(sqlite3.connect(project / "data.db")) as data:
-        assert media.execute("SELECT count(*) FROM vectors").fetchone() == (0,)
+        for table in ("vectors", "maps", "image_atlas"):
+            assert media.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
         assert {sha1 for (sha1,) in media.execute("SELECT DISTINCT sha1 FROM images")} == photos
         for database in (media, data):
             assert database.execute("PRAGMA freelist_count").fetchone() == (0,)

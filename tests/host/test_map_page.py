@@ -28,7 +28,9 @@ def test_faces_lie_on_a_map(page: Page, open_project: Callable[..., Panoptic], t
         page.page.locator(".bar:visible .bb", has_text="Lancer").click()
     made = answer.value.json()["value"]
     page.page.get_by_text("PanopticFaces.graph · SFace").first.wait_for()
-    page.page.wait_for_timeout(1500)
-    page.picture("map")
+    panoptic.wait()
+    assert panoptic.get("/atlas/0")["sha1_mapping"].keys() >= set(made["data"][::3])
     faces = len(panoptic.get("/instances")) // 2
     assert made["count"] == faces == len(set(made["data"][::3])) and page.notice() is None
+    page.page.wait_for_timeout(1500)
+    page.picture("map")

@@ -20,6 +20,7 @@ from PIL import Image
 from panoptic_faces.core.errors import FacesError
 from panoptic_faces.launch import Panoptic, free_port, running
 
+from ..drawn import draw_people
 from .driver import CHROMIUM, Page
 
 pytestmark = pytest.mark.expected_to_change
@@ -220,3 +221,15 @@ def test_no_index_leads_from_a_file_to_its_images(interface: PluginProjectInterf
     with interface._data_reader() as reader:
         (plan,) = reader.fetch_all("EXPLAIN QUERY PLAN SELECT 1 FROM instances WHERE file_id = 1")
     assert plan[3] == "SCAN instances"
+
+
+def test_images_that_a_plugin_adds_are_on_no_sheet_of_thumbnails(open_project: Callable[..., Panoptic], tmp_path: Path
+                                                                 ) -> None:
+    (tmp_path / "drawings").mkdir()
+    draw_people(tmp_path / "drawings", 1)
+    panoptic = open_project(tmp_path / "drawings")
+    photos = {row[2] for row in panoptic.get("/instances")}
+    panoptic.act("detect_faces")
+    panoptic.wait()
+    assert len(panoptic.get("/instances")) > len(photos)
+    assert panoptic.get("/atlas/0")["sha1_mapping"].keys() == photos

@@ -114,6 +114,21 @@ def test_cancelling_begins_nothing_more() -> None:
     assert results == list(range(len(results)))
 
 
+def test_cancelling_drops_what_waits_for_a_thread() -> None:
+    stop, gate = threading.Event(), threading.Event()
+
+    def work(item: int) -> int:
+        if item:
+            gate.wait()
+        return item
+    results = in_parallel(work, range(2 * WINDOW), workers=2, cancelled=stop.is_set)
+    assert next(results) == 0
+    stop.set()
+    # The two threads hold one item each, until the others have been dropped.
+    threading.Timer(1, gate.set).start()
+    assert list(results) == [1, 2]
+
+
 def test_what_breaks_a_worker_is_not_swallowed() -> None:
     def work(item: int) -> int:
         raise ZeroDivisionError(item)
