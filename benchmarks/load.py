@@ -269,6 +269,8 @@ class Load:
         self.tags()
 
     def maps(self) -> None:
+        self.server.act("map_images", self.photos, name="pca, and the host's thumbnails", tasks=True, vectors=self.clip,
+                        method="pca")
         for method in ("graph", "pca", "umap", "tsne") if self.given.tsne else ("graph", "pca", "umap"):
             self.server.act("map_images", self.photos, name=method, vectors=self.clip, method=method)
 
