@@ -51,12 +51,13 @@ def cast(guarded: Guarded, shared: Path, clip_files: tuple[Path, Path], tmp_path
 
 
 def contents(project: Path) -> dict[str, set[Any]]:
-    """Every row of both databases, but for commits and for maps, which a map of that name replaces; every crop."""
+    """Every row of both databases, but for commits and for maps and their thumbnails, which a map replaces; every crop.
+    """
     found: dict[str, set[Any]] = {"crops": {path.name for path in (project / "faces").iterdir()}}
     for name in ("data.db", "media.db"):
         with closing(sqlite3.connect(project / name)) as database:
             for table, in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-                if table not in ("commits", "sqlite_sequence", "entity_log", "sequence", "maps"):
+                if table not in ("commits", "sqlite_sequence", "entity_log", "sequence", "maps", "image_atlas"):
                     found[table] = set(database.execute(f'SELECT * FROM "{table}"').fetchall())
     return found
 

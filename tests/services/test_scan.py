@@ -115,14 +115,16 @@ def test_cancelling_begins_nothing_more() -> None:
 
 
 def test_cancelling_drops_what_waits_for_a_thread() -> None:
-    stop, gate = threading.Event(), threading.Event()
+    stop, gate, both_begun = threading.Event(), threading.Event(), threading.Barrier(3)
 
     def work(item: int) -> int:
         if item:
+            both_begun.wait()
             gate.wait()
         return item
     results = in_parallel(work, range(2 * WINDOW), workers=2, cancelled=stop.is_set)
     assert next(results) == 0
+    both_begun.wait()
     stop.set()
     # The two threads hold one item each, until the others have been dropped.
     threading.Timer(1, gate.set).start()
