@@ -21,7 +21,7 @@ from ..core.errors import FacesError
 from ..i18n import text
 from ..services.rescan import Box, as_provenance, match_faces, provenance_of
 from ..services.scan import FoundFace, Photo, ScannedPhoto
-from .database import exclusive
+from .database import erase_sheets, exclusive
 from .project import CROPS_FOLDER, MODELS_SEPARATOR, ROLES, Project
 
 # The end of a crop's file name: the beginning of its photo's SHA-1, and its number among the photo's faces.
@@ -242,9 +242,9 @@ class FaceProject(Project):
         """Crops, and the sheets of thumbnails of all images, which the host draws anew for its maps."""
         crops = self._host.base_path / CROPS_FOLDER
         files = len(list(crops.glob("*.jpg")))
-        for folder in (crops, self._host.base_path / "atlas"):
-            if folder.exists():
-                shutil.rmtree(folder)
+        if crops.exists():
+            shutil.rmtree(crops)
+        erase_sheets(self.folder)
         return files
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 import sqlite3
 import threading
 import time
@@ -321,6 +322,12 @@ class Database:
                 database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
+def erase_sheets(project: Path) -> None:
+    """Delete the host's sheets of thumbnails."""
+    if (project / "atlas").exists():
+        shutil.rmtree(project / "atlas")
+
+
 class _SheetSource:
     """What the host's task asks of its own project, which plugins do not see."""
 
@@ -328,14 +335,20 @@ class _SheetSource:
         self._media_db = database.public._media_db
         self.get_instances = database.public.get_instances
         self.folder = database.folder
+        self._guard, self._since = database.guard, database.guard.erasures
 
     def get_images(self, **filters: Any) -> list[Image]:
         with self._media_db() as media:
             return list(media.get_images(**filters))
 
     def upsert_image_atlas(self, sheets: ImageAtlas) -> None:
-        with self._media_db() as media:
-            media.upsert_image_atlas(sheets)
+        with self._guard.lock:
+            if self._guard.erasures != self._since:
+                # They may show faces that were erased meanwhile.
+                erase_sheets(self.folder)
+                return
+            with self._media_db() as media:
+                media.upsert_image_atlas(sheets)
 
 
 def _listed(values: Iterable[Any]) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import io
 import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from panoptic.core.databases.data.models import File, Folder, Instance, UpsertCommit
 from panoptic.core.project.project import Project as HostProject
+from PIL import Image as PicturePixels
 
 from panoptic_faces.host.database import Database
 from panoptic_faces.host.tags import Tags
@@ -75,3 +78,21 @@ def test_what_the_system_refuses_has_its_sentence(error: BaseException, code: st
     assert (found.code if found else None) == code
     if found and code != "memory_full":
         assert (getattr(error, "filename", None) or str(tmp_path)) in found.sentence("fr")
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_thumbnails_drawn_while_faces_are_erased_are_not_kept(database: Database, monkeypatch: pytest.MonkeyPatch,
+                                                              erased: bool) -> None:
+    file = io.BytesIO()
+    PicturePixels.new("RGB", (8, 8), "red").save(file, "JPEG")
+    database.add_renditions([(1, sha1, file.getvalue()) for sha1 in "ab"])
+    drawing: list[Any] = []
+    monkeypatch.setattr(database.public, "add_task", drawing.append)
+    database.draw_sheets("ab")
+    database.guard.erasures += erased
+    drawing[0].start()
+    with database.public._media_db() as media:
+        assert len(media.get_image_atlases()) == 1 - erased
+    assert (database.folder / "atlas").exists() is not erased
+    database.draw_sheets("ab")
+    assert len(drawing) == 1 + erased
