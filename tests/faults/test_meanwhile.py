@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from panoptic.core.databases.data.models import File, Folder, Instance, UpsertCommit
 from panoptic.core.project.project import Project as HostProject
-from PIL import Image as PicturePixels
+from PIL import Image as Picture
 
 from panoptic_faces.host.database import Database
 from panoptic_faces.host.tags import Tags
@@ -84,7 +84,7 @@ def test_what_the_system_refuses_has_its_sentence(error: BaseException, code: st
 def test_thumbnails_drawn_while_faces_are_erased_are_not_kept(database: Database, monkeypatch: pytest.MonkeyPatch,
                                                               erased: bool) -> None:
     file = io.BytesIO()
-    PicturePixels.new("RGB", (8, 8), "red").save(file, "JPEG")
+    Picture.new("RGB", (8, 8), "red").save(file, "JPEG")
     database.add_renditions([(1, sha1, file.getvalue()) for sha1 in "ab"])
     drawing: list[Any] = []
     monkeypatch.setattr(database.public, "add_task", drawing.append)
