@@ -107,16 +107,14 @@ class FaceScanner:
             self._models.pair = self._make_models()
         detector, embedder = self._models.pair
         cut = [self._cut(photo, detector, embedder) for photo in photos]
-        aligned = [face for faces in cut if not isinstance(faces, FacesError) for _, face in faces[0]]
+        aligned = [face for _, faces in cut for face in faces]
         vectors = iter(embedder.embed(np.stack(aligned)) if aligned else ())
-        return [ScannedPhoto(photo, error=faces) if isinstance(faces, FacesError) else
-                ScannedPhoto(photo, tuple(replace(face, vector=next(vectors)) for face, _ in faces[0]), faces[1])
-                for photo, faces in zip(photos, cut, strict=True)]
+        return [replace(scanned, faces=tuple(replace(face, vector=next(vectors)) for face in scanned.faces))
+                for scanned, _ in cut]
 
     def _cut(self, photo: Photo, detector: Detector, embedder: Embedder
-             ) -> tuple[list[tuple[FoundFace, NDArray[np.uint8]]], int] | FacesError:
-        """The faces of a photo without their vectors, and each aligned, and how many are too small; or why it could
-        not be read."""
+             ) -> tuple[ScannedPhoto, list[NDArray[np.uint8]]]:
+        """A photo and its faces without their vectors, and each of them aligned."""
         from ..models.align import align_face, sharpness
         from ..models.pictures import read_picture
 
@@ -124,19 +122,18 @@ class FaceScanner:
             picture = read_picture(photo.source)
             check_unchanged(photo.sha1, photo.source)
         except FacesError as error:
-            return error
+            return ScannedPhoto(photo, error=error), []
         found = detector.detect(picture)
         boxes = [_inside(box, picture) for box in found.boxes]
         chosen = [row for row, box in enumerate(boxes) if min(box[2:]) >= self._min_size]
         chosen.sort(key=lambda row: (-boxes[row][2] * boxes[row][3], boxes[row]))
         # An embedder that was trained on faces aligned in another way brings its own.
         own = getattr(embedder, "align", None)
-        faces = []
-        for row in chosen:
-            aligned = own(picture, boxes[row]) if own else align_face(picture, found.landmarks[row])
-            faces.append((FoundFace(boxes[row], found.landmarks[row], float(found.confidences[row]),
-                                    sharpness(aligned), NO_VECTOR, cut_out(picture, boxes[row], photo)), aligned))
-        return faces, len(boxes) - len(chosen)
+        aligned = [own(picture, boxes[row]) if own else align_face(picture, found.landmarks[row]) for row in chosen]
+        faces = tuple(FoundFace(boxes[row], found.landmarks[row], float(found.confidences[row]), sharpness(face),
+                                NO_VECTOR, cut_out(picture, boxes[row], photo))
+                      for row, face in zip(chosen, aligned, strict=True))
+        return ScannedPhoto(photo, faces, len(boxes) - len(chosen)), aligned
 
 
 def cut_out(picture: NDArray[np.uint8], box: tuple[int, int, int, int], photo: Photo) -> bytes:
