@@ -21,7 +21,7 @@ from ..core.errors import FacesError
 from ..i18n import text
 from ..services.rescan import Box, as_provenance, match_faces, provenance_of
 from ..services.scan import FoundFace, Photo, ScannedPhoto
-from .database import erase_sheets, exclusive
+from .database import exclusive
 from .project import CROPS_FOLDER, MODELS_SEPARATOR, ROLES, Project
 
 # The end of a crop's file name: the beginning of its photo's SHA-1, and its number among the photo's faces.
@@ -244,7 +244,7 @@ class FaceProject(Project):
         files = len(list(crops.glob("*.jpg")))
         if crops.exists():
             shutil.rmtree(crops)
-        erase_sheets(self.folder)
+        self._database.erase_sheets()
         return files
 
 

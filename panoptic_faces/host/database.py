@@ -297,8 +297,13 @@ class Database:
         with self.public._media_db() as media, media.transaction() as tx:
             tx.execute("DELETE FROM vectors WHERE type_id = ?", (type_id,))
             tx.execute("DELETE FROM vector_types WHERE id = ?", (type_id,))
-            # Its thumbnails of faces are drawn from the crops; the host makes a new one with the next map.
+
+    def erase_sheets(self) -> None:
+        """Delete the host's sheets of thumbnails, of all images."""
+        with self.public._media_db() as media, media.transaction() as tx:
             tx.execute("DELETE FROM image_atlas")
+        if (self.folder / "atlas").exists():
+            shutil.rmtree(self.folder / "atlas")
 
     def erase_values(self, property_ids: Sequence[int]) -> None:
         """Remove properties with every trace of their values and history; not revertable."""
@@ -320,35 +325,6 @@ class Database:
                 database.conn.execute("PRAGMA secure_delete = ON")
                 database.conn.execute("VACUUM")
                 database.conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def erase_sheets(project: Path) -> None:
-    """Delete the host's sheets of thumbnails."""
-    if (project / "atlas").exists():
-        shutil.rmtree(project / "atlas")
-
-
-class _SheetSource:
-    """What the host's task asks of its own project, which plugins do not see."""
-
-    def __init__(self, database: Database) -> None:
-        self._media_db = database.public._media_db
-        self.get_instances = database.public.get_instances
-        self.folder = database.folder
-        self._guard, self._since = database.guard, database.guard.erasures
-
-    def get_images(self, **filters: Any) -> list[Image]:
-        with self._media_db() as media:
-            return list(media.get_images(**filters))
-
-    def upsert_image_atlas(self, sheets: ImageAtlas) -> None:
-        with self._guard.lock:
-            if self._guard.erasures != self._since:
-                # They may show faces that were erased meanwhile.
-                erase_sheets(self.folder)
-                return
-            with self._media_db() as media:
-                media.upsert_image_atlas(sheets)
 
 
 def _listed(values: Iterable[Any]) -> str:
@@ -373,3 +349,25 @@ def exclusive(method: Callable[Concatenate[Holder, Arguments], Result]
             return method(self, *args, **kwargs)
 
     return run
+
+
+class _SheetSource:
+    """What the host's task asks of its own project, which plugins do not see."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._since = database, database.guard.erasures
+        self.get_instances = database.public.get_instances
+        self.folder = database.folder
+
+    def get_images(self, **filters: Any) -> list[Image]:
+        with self._database.public._media_db() as media:
+            return list(media.get_images(**filters))
+
+    @exclusive
+    def upsert_image_atlas(self, sheets: ImageAtlas) -> None:
+        if self._database.guard.erasures != self._since:
+            # They may show faces that were erased meanwhile.
+            self._database.erase_sheets()
+            return
+        with self._database.public._media_db() as media:
+            media.upsert_image_atlas(sheets)
